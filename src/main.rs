@@ -1,1 +1,7 @@
-fn main(){}
+//! The thin binary: parse, run, exit code. Everything else is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mlxport::cli::main()
+}

@@ -1,0 +1,1 @@
+//! The conversation: a pure state machine, the client that speaks to an OpenAI-compatible endpoint, approvals.

@@ -1,0 +1,1 @@
+//! PURE. What the program knows and how it changes: state, messages, effects, update.

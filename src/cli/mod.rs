@@ -1,0 +1,110 @@
+//! The command line: one file per subcommand; each parses, calls a room and prints. What is done here is done by the
+//! same room functions in the panes.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::util::blame::Report;
+
+mod check;
+mod config_diff;
+mod demo;
+mod doctor;
+mod job;
+mod open;
+pub mod output;
+mod sandbox;
+mod sessions;
+mod setup;
+
+/// Exit code of a run in which a check failed or is suspect.
+pub const FAILED: u8 = 1;
+/// Exit code of a run that could not be done: the person's or the machine's fault.
+pub const COULD_NOT_RUN: u8 = 2;
+/// Exit code of an interrupted run.
+pub const INTERRUPTED: u8 = 130;
+
+/// Port a transformers architecture to mlx-lm, prove it, and stage the pull request that you write.
+#[derive(Debug, Parser)]
+#[command(name = "mlxport", version, about, long_about = None, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Flags that every subcommand takes.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Common {
+    /// Print one JSON object on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print plain labelled lines: no screen, no escapes
+    #[arg(long, global = true)]
+    pub plain: bool,
+    /// The data folder [default: $MLXPORT_HOME, else the platform's data folder + mlxport]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// Log more, to the data folder's logs (-v info, -vv debug)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the Python environment and the mlx-lm checkout
+    Setup(setup::Args),
+    /// Check the environment and show where each setting came from
+    Doctor(doctor::Args),
+    /// Open the workbench on a model
+    Port(open::PortArgs),
+    /// Play the recorded session on a real architecture, with the real tools
+    Demo(demo::Args),
+    /// Open the workbench on an earlier session
+    Resume(sessions::ResumeArgs),
+    /// List the sessions
+    Sessions(sessions::ListArgs),
+    /// Save a session as a recording
+    Record(sessions::RecordArgs),
+    /// Run checks without the screen
+    Check(check::Args),
+    /// Compare config files key by key
+    ConfigDiff(config_diff::Args),
+    #[command(name = "__sandbox", hide = true)]
+    Sandbox(sandbox::Args),
+    #[command(name = "__job", hide = true)]
+    Job(job::Args),
+}
+
+/// Parses the command line, runs the subcommand and gives its exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(report) => {
+            output::error(&report);
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Report> {
+    let common = cli.common;
+    match cli.command {
+        None => open::run(open::PortArgs::default(), &common),
+        Some(Command::Setup(args)) => setup::run(args, &common),
+        Some(Command::Doctor(args)) => doctor::run(args, &common),
+        Some(Command::Port(args)) => open::run(args, &common),
+        Some(Command::Demo(args)) => demo::run(args, &common),
+        Some(Command::Resume(args)) => sessions::resume(args, &common),
+        Some(Command::Sessions(args)) => sessions::list(args, &common),
+        Some(Command::Record(args)) => sessions::record(args, &common),
+        Some(Command::Check(args)) => check::run(args, &common),
+        Some(Command::ConfigDiff(args)) => config_diff::run(args, &common),
+        Some(Command::Sandbox(args)) => sandbox::run(args),
+        Some(Command::Job(args)) => job::run(args, &common),
+    }
+}

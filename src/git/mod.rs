@@ -1,0 +1,1 @@
+//! A thin typed wrapper over git; the only place that names git2.

@@ -1,0 +1,1 @@
+//! Config files as data: typed states per key, and the matrix over variants.

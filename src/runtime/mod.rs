@@ -1,0 +1,1 @@
+//! The only room that acts: event loop, terminal, effects, jobs.

@@ -1,0 +1,1 @@
+//! The session: append-only log, its writer task, resume, recordings.

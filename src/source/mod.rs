@@ -1,0 +1,1 @@
+//! Python sources as data: outline, highlighting, symbols, search, pairs, nearest accepted port.

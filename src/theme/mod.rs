@@ -1,0 +1,1 @@
+//! Colours as tokens; the only place that names a colour.

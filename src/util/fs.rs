@@ -1,0 +1,131 @@
+//! Files: atomic writes with a backup, cross-process locks, and errors that name the path.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::blame::{Blame, Explain};
+
+/// What went wrong with a file, and which file.
+#[derive(Debug, Error)]
+pub enum FsError {
+    #[error("cannot write {path}: {source}")]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot read {path}: {source}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{path} is locked by another mlxport process")]
+    Locked { path: PathBuf },
+}
+
+impl Explain for FsError {
+    fn blame(&self) -> Blame {
+        Blame::Environment
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Write { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("make the folder writable, or choose another with --home DIR".into())
+            }
+            Self::Write { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                Some("choose a writable folder with --home DIR".into())
+            }
+            Self::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Some("free some disk space and run the command again".into())
+            }
+            Self::Locked { .. } => Some("wait for it to finish, or stop it".into()),
+            _ => None,
+        }
+    }
+}
+
+/// Writes a whole file so that readers see the old or the new bytes, never a part. Keeps the file's permissions.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    let failed = |source| FsError::Write { path: path.to_path_buf(), source };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(failed)?;
+    let mut temp = tempfile::Builder::new().prefix(".mlxport-").tempfile_in(folder).map_err(failed)?;
+    temp.write_all(bytes).and_then(|()| temp.as_file().sync_data()).map_err(failed)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(path).map_or(0o644, |meta| meta.permissions().mode());
+        temp.as_file().set_permissions(fs::Permissions::from_mode(mode)).map_err(failed)?;
+    }
+    temp.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// Reads a whole file as text; bytes that are not UTF-8 are replaced.
+pub fn read_text(path: &Path) -> Result<String, FsError> {
+    let bytes = fs::read(path).map_err(|source| FsError::Read { path: path.to_path_buf(), source })?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Makes a folder and its parents.
+pub fn create_dir(path: &Path) -> Result<(), FsError> {
+    fs::create_dir_all(path).map_err(|source| FsError::Write { path: path.to_path_buf(), source })
+}
+
+/// Opens a file for appending, making its folder.
+pub fn open_append(path: &Path) -> Result<File, FsError> {
+    let failed = |source| FsError::Write { path: path.to_path_buf(), source };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    OpenOptions::new().create(true).append(true).open(path).map_err(failed)
+}
+
+/// A lock on a path, held until dropped, shared by all mlxport processes of the machine.
+#[derive(Debug)]
+pub struct FileLock {
+    _file: File,
+}
+
+impl FileLock {
+    /// Waits for the lock; `waiting` is called once if another process holds it.
+    pub fn wait(path: &Path, waiting: impl FnOnce()) -> Result<Self, FsError> {
+        let file = open_append(path)?;
+        if file.try_lock().is_err() {
+            waiting();
+            file.lock().map_err(|source| FsError::Write { path: path.to_path_buf(), source })?;
+        }
+        Ok(Self { _file: file })
+    }
+
+    /// Takes the lock or says at once that it is held.
+    pub fn try_now(path: &Path) -> Result<Self, FsError> {
+        let file = open_append(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(_) => Err(FsError::Locked { path: path.to_path_buf() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_replaces_the_whole_file_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a/b.txt");
+        write_atomic(&path, b"one").expect("first write");
+        write_atomic(&path, b"two").expect("second write");
+        assert_eq!(read_text(&path).expect("read"), "two");
+        assert_eq!(fs::read_dir(folder.path().join("a")).expect("list").count(), 1);
+    }
+
+    #[test]
+    fn a_held_lock_is_reported_by_path() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("lock");
+        let held = FileLock::try_now(&path).expect("free lock");
+        assert!(matches!(FileLock::try_now(&path), Err(FsError::Locked { .. })));
+        drop(held);
+        FileLock::try_now(&path).expect("free again");
+    }
+}

@@ -1,0 +1,9 @@
+//! Small tools every room may use: child processes, atomic writes, hashes, ids, safe text, and the
+//! shape of an error report. Knows nothing of ports, models or screens; imports no other room.
+
+pub mod blame;
+pub mod fs;
+pub mod id;
+pub mod process;
+pub mod sink;
+pub mod text;
