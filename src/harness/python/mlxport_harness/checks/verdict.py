@@ -1,0 +1,52 @@
+"""Verdicts and the shape of a check record."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+ORDER = ("pass", "suspect", "fail")
+FLOOR_PASS, FLOOR_SUSPECT = 10.0, 100.0
+
+
+def worst(verdicts: list[str]) -> str:
+    """Of a run: an error counts as a failure; what was not exercised does not count."""
+    ranks = [ORDER.index("fail" if v == "error" else v) for v in verdicts if v in (*ORDER, "error")]
+    return ORDER[max(ranks)] if ranks else "could_not_run"
+
+
+def by_bar(figure: float, bars: tuple[float, float]) -> str:
+    if not math.isfinite(figure):
+        return "fail"
+    return "pass" if figure <= bars[0] else "suspect" if figure <= bars[1] else "fail"
+
+
+def by_floor(figure: float, floor: float, bars: tuple[float, float]) -> str:
+    """The exactness rule: the twin's own rounding floor decides, the absolute bars check it.
+
+    Floor: pass up to 10 times, suspect up to 100, fail above. The verdict is the worse of floor and bar, with
+    one relief: above 100 times the floor but within the absolute pass bar is suspect, not fail, because so small
+    a difference alone does not prove a fault.
+    """
+    absolute = by_bar(figure, bars)
+    if floor <= 0 or not math.isfinite(floor):
+        return absolute
+    relative = by_bar(figure / floor, (FLOOR_PASS, FLOOR_SUSPECT))
+    if relative == "fail" and absolute == "pass":
+        return "suspect"
+    return ORDER[max(ORDER.index(relative), ORDER.index(absolute))]
+
+
+def record(check_id: str, twin: str, verdict: str, **fields: Any) -> dict[str, Any]:
+    empty = {
+        "figure": None,
+        "unit": "",
+        "bar": None,
+        "metric": "",
+        "device": "cpu",
+        "seconds": 0.0,
+        "first_divergence": None,
+        "findings": [],
+        "error": None,
+    }
+    return {"id": check_id, "verdict": verdict, "twin": twin, **empty, **fields}

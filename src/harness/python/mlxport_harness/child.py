@@ -1,0 +1,39 @@
+"""What a one-shot child does with its job, whichever way it was started."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from mlxport_harness.errors import Failure
+from mlxport_harness.wire import write_line
+
+
+def run(job: dict[str, Any], events: int, commands: int) -> None:
+    """Never returns to the caller's stack: the process ends here."""
+
+    def emit(message: dict[str, Any]) -> None:
+        write_line(events, message)
+
+    status = 0
+    try:
+        if job["role"] == "reference":
+            from mlxport_harness.reference.record import record
+
+            record(job, emit)
+            emit({"end": True})
+        else:
+            from mlxport_harness.port.record import serve
+
+            serve(job, emit, os.fdopen(commands, "rb"))
+    except Failure as failure:
+        emit({"failure": failure.record()})
+    except BaseException as error:
+        status = 1
+        text = f"The {job['role']} recorder stopped: {type(error).__name__}: {error}"
+        try:
+            emit({"failure": {"kind": "bug", "text": text[:600], "hint": "Please report this."}})
+        except OSError:
+            pass
+    finally:
+        os._exit(status)

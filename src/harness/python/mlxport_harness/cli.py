@@ -1,0 +1,133 @@
+"""The package by itself: `serve` for the workbench, `check twin` for a person without it.
+
+Exit: 0 pass, 1 fail or suspect, 2 could not run, 130 interrupted. With --json, one object on stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from mlxport_harness.preload import environment
+from mlxport_harness.wire import protect_stdout, write_line
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    environment()
+    if argv[:1] == ["_spare"]:
+        from mlxport_harness.spawn import spare_main
+
+        spare_main(int(argv[1]))
+    options = _parser().parse_args(argv)
+    out = protect_stdout()
+    try:
+        return _serve(out, options) if options.command == "serve" else _check(out, options)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mlxport-harness", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    strategies = {"choices": ["fork", "spare"], "default": "fork" if sys.platform == "linux" else "spare"}
+    serve = commands.add_parser("serve", help="speak the worker protocol on stdio")
+    serve.add_argument("--strategy", **strategies)
+    family = commands.add_parser("check", help="run checks once").add_subparsers(dest="family", required=True)
+    twin = family.add_parser("twin", help="compare a port with its reference on a small random twin")
+    twin.add_argument("model_type")
+    twin.add_argument("--port", help="the port's file; default: mlx-lm's own")
+    twin.add_argument("--config", action="append", default=[], help="a config.json; may be repeated")
+    twin.add_argument("--checks", help="comma-separated; default: all")
+    twin.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    twin.add_argument("--seed", type=int, default=0)
+    twin.add_argument("--timeout", type=float, default=600.0, help="seconds for the whole run")
+    twin.add_argument("--mem-mb", type=int, default=8192, help="memory the port may use")
+    twin.add_argument("--cache-dir", default=None)
+    twin.add_argument("--run-dir", default=None)
+    twin.add_argument("--strategy", **strategies)
+    return parser
+
+
+def _serve(out: int, options: argparse.Namespace) -> int:
+    from mlxport_harness.serve import Worker
+
+    Worker(out, 0, options.strategy).serve()
+    return 0
+
+
+def _check(out: int, options: argparse.Namespace) -> int:
+    from mlxport_harness.serve import Worker
+
+    sink = os.open(os.devnull, os.O_WRONLY)
+    with tempfile.TemporaryDirectory(prefix="mlxport-") as scratch:
+        request = _request(options, scratch)
+        worker = Worker(sink, None, options.strategy)
+        worker.sink = _progress
+        try:
+            final = worker.one(request)
+        finally:
+            worker.spawner.close()
+    return _report(out, options, final)
+
+
+def _request(options: argparse.Namespace, scratch: str) -> dict[str, Any]:
+    target = {
+        "model_type": options.model_type,
+        "config": [os.path.abspath(c) for c in options.config],
+        "port_path": os.path.abspath(options.port) if options.port else None,
+    }
+    return {
+        "id": "cli",
+        "op": "run",
+        "check": "twin",
+        "target": target,
+        "seed": options.seed,
+        "params": {"checks": options.checks.split(",") if options.checks else None},
+        "timeout_s": options.timeout,
+        "mem_mb": options.mem_mb,
+        "run_dir": os.path.abspath(options.run_dir or Path(scratch, "run")),
+        "cache_dir": os.path.abspath(options.cache_dir or Path(scratch, "cache")),
+    }
+
+
+def _progress(message: dict[str, Any]) -> None:
+    if message["type"] in ("progress", "log"):
+        print(message["text"], file=sys.stderr)
+
+
+def _report(out: int, options: argparse.Namespace, final: dict[str, Any]) -> int:
+    if final["type"] != "done":
+        error = {k: final.get(k, "") for k in ("kind", "text", "hint")}
+        empty = {"schema": 1, "run_id": "cli", "model_type": options.model_type, "variant": None}
+        if options.json:
+            write_line(out, {**empty, "verdict": "could_not_run", "checks": [], "environment": {}, "error": error})
+        print(f"{error['kind']}: {error['text']}\n{error['hint']}".rstrip(), file=sys.stderr)
+        return 2
+    result = final["result"]
+    if options.json:
+        write_line(out, result)
+    else:
+        os.write(out, "".join(f"{line}\n" for line in _lines(result)).encode())
+    return 0 if result["verdict"] == "pass" else 1
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    lines = []
+    for check in result["checks"]:
+        figure = f"{check['figure']:.2g}" if isinstance(check["figure"], float) else str(check["figure"])
+        floor = f"  floor {check['floor']:.2g}" if check.get("floor") else ""
+        bar = f"bar {check['bar']:g}" if check["bar"] is not None else ""
+        head = f"{check['id']:8}{check['twin']:10}{check['verdict']:14}{figure:>10}  {bar}{floor}"
+        lines.append(head.rstrip())
+        if check["error"]:
+            lines.append(f"    {check['error']['text']}")
+        if check["first_divergence"]:
+            place = check["first_divergence"]
+            lines.append(f"    first divergence: {place['module']}  {place['reference']}  {place['port']}")
+        lines += [f"    finding: {finding['text']}" for finding in check["findings"]]
+    return [*lines, f"verdict: {result['verdict']}  {result['model_type']}, {result['variant']}"]

@@ -1,0 +1,93 @@
+"""Imports what every child needs, once, and evaluates nothing: a process that ran a kernel cannot fork safely.
+
+Also notices when a preloaded mlx-lm file changed on disk since, and imports it afresh in the child.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import sys
+from pathlib import Path
+
+PACKAGES = ("mlx", "mlx-lm", "transformers", "torch", "numpy")
+Stamp = tuple[int, int]
+
+
+def environment() -> None:
+    """Settings that must be in place before the first import."""
+    os.environ["MLX_ENABLE_TF32"] = "0"
+    os.environ["MLX_DISABLE_COMPILE"] = "1"
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    sys.dont_write_bytecode = True
+
+
+def imports() -> None:
+    """Both frameworks and the modules most ports and references share."""
+    environment()
+    import mlx.core as mx
+    import mlx.nn
+    import mlx_lm.models.base
+    import mlx_lm.models.cache
+    import mlx_lm.models.rope_utils
+    import mlx_lm.models.switch_layers
+    import mlx_lm.utils
+    import torch
+    import transformers
+    import transformers.modeling_utils
+    import transformers.models.auto.modeling_auto
+    import transformers.models.llama.modeling_llama
+
+    mx.set_default_device(mx.cpu)
+    mx.disable_compile()
+    transformers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(1)
+
+
+def versions() -> dict[str, str]:
+    from mlxport_harness import VERSION
+
+    found = {name.replace("-", "_"): _version(name) for name in PACKAGES}
+    return found | {"python": platform.python_version(), "mlxport_harness": VERSION}
+
+
+def stamps() -> dict[str, Stamp]:
+    """Size and time of every mlx-lm file imported so far."""
+    found = {}
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__file__", None)
+        if name.partition(".")[0] == "mlx_lm" and path:
+            found[path] = _stamp(path)
+    return found
+
+
+def refresh(known: dict[str, Stamp]) -> list[str]:
+    """Purges mlx-lm when one of its files changed, and says which."""
+    changed = [path for path, stamp in known.items() if _stamp(path) != stamp]
+    if changed:
+        for name in [n for n in sys.modules if n.partition(".")[0] == "mlx_lm"]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+    return [Path(path).name for path in changed]
+
+
+def _stamp(path: str) -> Stamp:
+    try:
+        status = os.stat(path)
+        return (status.st_size, status.st_mtime_ns)
+    except OSError:
+        return (-1, 0)
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"

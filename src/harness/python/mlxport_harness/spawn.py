@@ -1,0 +1,175 @@
+"""Starts children: `fork` from this preloaded process, or `spare`, pre-warmed processes used once.
+
+Fork is Linux's: forked children of a process that touched Metal crash. Every child leads its own process group,
+so that killing the group stops whatever it started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlxport_harness import child, isolate
+from mlxport_harness.wire import write_line
+
+POOL = 2
+
+
+@dataclass
+class Child:
+    """A running job: `events` is read from it, `commands` is written to it."""
+
+    pid: int
+    events: int
+    commands: int
+    buffer: bytearray = field(default_factory=bytearray)
+    process: Any = None
+
+    def send(self, message: dict[str, Any]) -> bool:
+        try:
+            write_line(self.commands, message)
+            return True
+        except OSError:
+            return False
+
+    def stop(self) -> int | None:
+        """Kills the group, reaps, closes; returns the signal that had ended it before, if any."""
+        status = None
+        try:
+            done, raw = os.waitpid(self.pid, os.WNOHANG)
+            status = raw if done else None
+        except ChildProcessError:
+            status = 0
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        if status is None:
+            try:
+                os.waitpid(self.pid, 0)
+            except ChildProcessError:
+                pass
+        for fd in (self.events, self.commands):
+            os.close(fd)
+        if self.process is not None:
+            self.process.returncode = 0
+        return status
+
+    def ended(self) -> str:
+        """Why it is gone, after its pipe closed: waits for the status."""
+        try:
+            _, raw = os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            return "ended"
+        if os.WIFSIGNALED(raw):
+            return f"was killed by {signal.Signals(os.WTERMSIG(raw)).name}"
+        return f"ended with status {os.WEXITSTATUS(raw)}"
+
+
+class Fork:
+    name = "fork"
+
+    def __init__(self) -> None:
+        from mlxport_harness import preload
+
+        preload.imports()
+
+    def start(self, job: dict[str, Any]) -> Child:
+        event_read, event_write = os.pipe()
+        command_read, command_write = os.pipe()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            _become_child(event_write, command_read, parent)
+            child.run(job, 4, 3)
+        os.close(event_write)
+        os.close(command_read)
+        try:
+            os.setpgid(pid, pid)
+        except OSError:
+            pass
+        return Child(pid, event_read, command_write)
+
+    def close(self) -> None:
+        return None
+
+
+class Spare:
+    name = "spare"
+
+    def __init__(self) -> None:
+        self._pool: list[subprocess.Popen] = []
+        self._fill()
+
+    def start(self, job: dict[str, Any]) -> Child:
+        while self._pool and self._pool[0].poll() is not None:
+            self._pool.pop(0)
+        if not self._pool:
+            self._fill()
+        process = self._pool.pop(0)
+        self._fill()
+        found = Child(process.pid, os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()), process=process)
+        process.stdout.close()
+        process.stdin.close()
+        found.send(job)
+        return found
+
+    def close(self) -> None:
+        for process in self._pool:
+            process.kill()
+            process.wait()
+
+    def _fill(self) -> None:
+        while len(self._pool) < POOL:
+            command = [sys.executable, "-m", "mlxport_harness", "_spare", str(os.getpid())]
+            self._pool.append(
+                subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+                )
+            )
+
+
+def spare_main(parent: int) -> None:
+    """The body of a spare: import everything, then wait for the one job."""
+    from mlxport_harness import preload
+    from mlxport_harness.wire import protect_stdout
+
+    events = protect_stdout()
+    isolate.die_with_parent(parent)
+    preload.imports()
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        piece = os.read(0, 1)
+        if not piece:
+            os._exit(0)
+        line += piece
+    commands = os.dup(0)
+    _become_child(events, commands, parent)
+    child.run(json.loads(line), 4, 3)
+
+
+def _become_child(events: int, commands: int, parent: int) -> None:
+    """Leaves only: 0 nothing, 1 and 2 the log, 3 commands, 4 events."""
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+    isolate.die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    high_events, high_commands = _above(events), _above(commands)
+    os.dup2(high_commands, 3)
+    os.dup2(high_events, 4)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.closerange(5, max(os.sysconf("SC_OPEN_MAX"), 64) if os.sysconf("SC_OPEN_MAX") < 1 << 16 else 1 << 16)
+    sys.stdout = sys.stderr
+
+
+def _above(fd: int) -> int:
+    import fcntl
+
+    return fcntl.fcntl(fd, fcntl.F_DUPFD, 64)

@@ -1,0 +1,116 @@
+"""Parses what is to be compared, once, at the edge: model_type, config files, port file.
+
+Answers without torch: names only. A wrong name, an encoder or a broken config.json is the person's to mend.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlxport_harness.errors import Failure
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One config to make a twin of: the class defaults (`raw` is None) or a config.json."""
+
+    name: str
+    raw: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Target:
+    """A checked request: every name exists and every file was read."""
+
+    model_type: str
+    variants: tuple[Variant, ...]
+    port_path: Path
+    port_sha: str
+    port_given: bool
+
+
+def parse(target: dict[str, Any]) -> Target:
+    configs = target.get("config")
+    paths = [configs] if isinstance(configs, str) else list(configs or [])
+    loaded = [(Path(p), _read_config(Path(p))) for p in paths]
+    model_type = target.get("model_type") or (loaded[0][1].get("model_type") if loaded else None)
+    if not isinstance(model_type, str) or not model_type:
+        raise Failure("user", "The request names no model_type.", "Give a model_type or a config.json.")
+    for path, raw in loaded:
+        if raw.get("model_type") != model_type:
+            found = raw.get("model_type")
+            raise Failure(
+                "user",
+                f"{path} is a config of model_type {found!r}, not {model_type!r}.",
+                f"Check {found} instead, or give a config.json of {model_type}.",
+            )
+    _check_type(model_type)
+    variants = tuple(Variant(_variant_name(path), raw) for path, raw in loaded) or (Variant("defaults", None),)
+    port_path, given = _port_path(model_type, target.get("port_path"))
+    try:
+        sha = hashlib.sha256(port_path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise Failure("user", f"Cannot read the port file {port_path}: {error.strerror}.", "Check the path.") from None
+    wanted = target.get("port_sha")
+    if wanted and wanted != sha:
+        raise Failure("user", f"{port_path} has changed since the request was made.", "Run the check again.")
+    return Target(model_type, variants, port_path, sha, given)
+
+
+def _variant_name(path: Path) -> str:
+    return path.parent.name if path.name == "config.json" and path.parent.name else path.stem
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text()
+        raw = json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"{path}:{error.lineno}:{error.colno}"
+        raise Failure("user", f"{where}: not valid JSON: {error.msg}.", "Mend the file and run again.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise Failure("user", f"Cannot read {path}: {reason}.", "Check the path.") from None
+    if not isinstance(raw, dict):
+        raise Failure("user", f"{path}:1:1: a config must be a JSON object.", "Give a model's config.json.")
+    return raw
+
+
+def _check_type(model_type: str) -> None:
+    from transformers.models.auto import configuration_auto, modeling_auto
+
+    known = set(configuration_auto.CONFIG_MAPPING_NAMES)
+    causal = set(modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+    masked = set(modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES)
+    if model_type not in known:
+        near = difflib.get_close_matches(model_type, sorted(causal - masked), n=3, cutoff=0.5)
+        hint = f"Did you mean {', '.join(near)}?" if near else "List the types with `mlxport discover`."
+        raise Failure("user", f"transformers knows no model_type {model_type!r}.", hint)
+    if model_type not in causal or model_type in masked:
+        near = sorted(t for t in causal - masked if t.startswith(f"{model_type}_"))[:3]
+        hint = f"Its text part may be {', '.join(near)}." if near else "Give a decoder model that generates text."
+        raise Failure("user", f"{model_type} is not a causal language model in transformers.", hint)
+
+
+def _port_path(model_type: str, given: str | None) -> tuple[Path, bool]:
+    if given:
+        path = Path(given)
+        if not path.is_file():
+            raise Failure("user", f"There is no port file at {path}.", "Check the path.")
+        return path.resolve(), True
+    spec = importlib.util.find_spec("mlx_lm")
+    if spec is None or not spec.submodule_search_locations:
+        raise Failure("environment", "mlx-lm is not installed in this environment.", "Run `mlxport setup`.")
+    from mlx_lm.utils import MODEL_REMAPPING
+
+    folder = Path(next(iter(spec.submodule_search_locations))) / "models"
+    path = folder / f"{MODEL_REMAPPING.get(model_type, model_type)}.py"
+    if not path.is_file():
+        raise Failure("user", f"mlx-lm has no port of {model_type}.", "Give the port's file with --port FILE.")
+    return path, False
