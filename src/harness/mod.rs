@@ -1,1 +1,21 @@
 //! The harness: plan, protocol, worker process, store. The verdict is the harness's, never a language model's.
+//!
+//! Start at [`service`]: [`service::Harness`] is the one handle that the pane, the command line and the tools use.
+//! [`process`] is the only place that reads the worker's stdout. What is computed lives in `python/`
+//! (`mlxport_harness`), which also runs by itself; this side plans, times, stores and compares.
+
+pub mod data;
+pub mod embed;
+pub mod error;
+pub mod launch;
+pub mod plan;
+mod process;
+pub mod service;
+pub mod shared;
+pub mod store;
+mod wire;
+
+pub use data::{CheckId, Event, RunResult, TwinRequest};
+pub use error::HarnessError;
+pub use launch::{Site, Strategy};
+pub use service::Harness;

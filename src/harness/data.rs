@@ -1,0 +1,451 @@
+//! What the harness says, as plain data: the `--json` object, its check records, the events of a run and the stored
+//! form. Other rooms, the pane and the command line see the harness through these types alone.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::util::blame::Report;
+
+/// Version of [`RunResult`] as JSON.
+pub const SCHEMA: u32 = 1;
+
+/// A check of the first rung, by the name that the worker, the command line and the screen use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckId {
+    /// Float32 exactness of all logits on both twins.
+    Exact,
+    /// Output dtype: no stray promotion.
+    Dtype,
+    /// Full pass against prefill and token-by-token decode with a cache.
+    Cache,
+    /// The first module whose output differs.
+    Locate,
+}
+
+impl CheckId {
+    /// All checks, in the order in which they run.
+    pub const ALL: [Self; 4] = [Self::Exact, Self::Dtype, Self::Cache, Self::Locate];
+
+    /// Gives the name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Dtype => "dtype",
+            Self::Cache => "cache",
+            Self::Locate => "locate",
+        }
+    }
+}
+
+impl fmt::Display for CheckId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for CheckId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = || Self::ALL.map(Self::name).join(", ");
+        Self::ALL
+            .into_iter()
+            .find(|check| check.name() == text)
+            .ok_or_else(|| format!("no check is named `{text}`; there are {}", known()))
+    }
+}
+
+/// What a run says as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Pass,
+    Suspect,
+    Fail,
+    CouldNotRun,
+}
+
+impl Verdict {
+    /// Gives the verdict in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Suspect => "suspect",
+            Self::Fail => "fail",
+            Self::CouldNotRun => "could not run",
+        }
+    }
+}
+
+/// What one check says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckVerdict {
+    Pass,
+    Suspect,
+    Fail,
+    NotApplicable,
+    NotExercised,
+    Error,
+}
+
+impl CheckVerdict {
+    /// Gives the sign that stands before a row; readable without colour.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Pass => "✓",
+            Self::Suspect => "?",
+            Self::Fail => "✗",
+            Self::NotApplicable => "–",
+            Self::NotExercised => "○",
+            Self::Error => "!",
+        }
+    }
+
+    /// Gives the verdict in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Suspect => "suspect",
+            Self::Fail => "fail",
+            Self::NotApplicable => "not applicable",
+            Self::NotExercised => "not exercised here",
+            Self::Error => "error",
+        }
+    }
+
+    /// Ranks for showing: what needs attention first.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Error => 0,
+            Self::Fail => 1,
+            Self::Suspect => 2,
+            Self::NotExercised => 3,
+            Self::Pass => 4,
+            Self::NotApplicable => 5,
+        }
+    }
+}
+
+/// A figure: a number, or what JSON numbers cannot hold (`nan`, `inf`) or a name (`bfloat16`) as text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Figure {
+    Number(f64),
+    Text(String),
+}
+
+impl Figure {
+    /// Gives the number; `nan` and `inf` count as infinite, names as none.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(value) => Some(*value),
+            Self::Text(text) => {
+                let value: f64 = text.parse().ok()?;
+                Some(if value.is_nan() { f64::INFINITY } else { value })
+            }
+        }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(value) => f.pad(&scientific(*value)),
+            Self::Text(text) => f.pad(text),
+        }
+    }
+}
+
+/// Writes a figure in the field's short form: `2.9e-01`; zero as `0`.
+pub fn scientific(value: f64) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
+    let text = format!("{value:.1e}");
+    match text.split_once('e') {
+        Some((mantissa, exponent)) => match exponent.strip_prefix('-') {
+            Some(digits) => format!("{mantissa}e-{digits:0>2}"),
+            None => format!("{mantissa}e+{exponent:0>2}"),
+        },
+        None => text,
+    }
+}
+
+/// Writes a bar as people write it: `1e-5`.
+pub fn bar(value: f64) -> String {
+    format!("{value:e}")
+}
+
+/// The first module whose output differs, with its place in both sources (`file:line`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Divergence {
+    pub module: String,
+    #[serde(default)]
+    pub reference: Option<String>,
+    #[serde(default)]
+    pub port: Option<String>,
+}
+
+/// Something worth knowing that does not change the verdict by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    pub id: String,
+    pub text: String,
+    /// The config key it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// Whose fault a failed run or check is, as the worker says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    User,
+    Environment,
+    Port,
+    Reference,
+    Bug,
+}
+
+/// Why a check has no figure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckError {
+    pub kind: Kind,
+    pub text: String,
+    #[serde(default)]
+    pub hint: Option<String>,
+}
+
+/// One check's record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckRecord {
+    pub id: CheckId,
+    pub verdict: CheckVerdict,
+    #[serde(default)]
+    pub figure: Option<Figure>,
+    #[serde(default)]
+    pub unit: Option<String>,
+    #[serde(default)]
+    pub bar: Option<Figure>,
+    #[serde(default)]
+    pub metric: Option<String>,
+    /// Which twin: `std 1.0`, `std 0.05`.
+    #[serde(default)]
+    pub twin: Option<String>,
+    #[serde(default)]
+    pub device: Option<String>,
+    #[serde(default)]
+    pub seconds: f64,
+    #[serde(default)]
+    pub first_divergence: Option<Divergence>,
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+    #[serde(default)]
+    pub error: Option<CheckError>,
+    /// Divergence per module in execution order, for the chart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub series: Vec<(String, Figure)>,
+}
+
+impl CheckRecord {
+    /// Makes the record of a check that has no figure because of an error.
+    pub fn failed(id: CheckId, error: CheckError) -> Self {
+        Self {
+            id,
+            verdict: CheckVerdict::Error,
+            figure: None,
+            unit: None,
+            bar: None,
+            metric: None,
+            twin: None,
+            device: None,
+            seconds: 0.0,
+            first_divergence: None,
+            findings: Vec::new(),
+            error: Some(error),
+            series: Vec::new(),
+        }
+    }
+
+    /// Says what this check alone makes of the run. An error of the port is a failure of the port.
+    pub fn run_verdict(&self) -> Verdict {
+        match (self.verdict, self.error.as_ref().map(|error| error.kind)) {
+            (CheckVerdict::Error, Some(Kind::Port)) => Verdict::Fail,
+            (CheckVerdict::Error, _) => Verdict::CouldNotRun,
+            (CheckVerdict::Fail, _) => Verdict::Fail,
+            (CheckVerdict::Suspect, _) => Verdict::Suspect,
+            (CheckVerdict::Pass | CheckVerdict::NotApplicable | CheckVerdict::NotExercised, _) => {
+                Verdict::Pass
+            }
+        }
+    }
+}
+
+/// Facts of the machine and its packages, as the worker gives them; keys are names, values JSON scalars or objects.
+pub type Environment = serde_json::Map<String, serde_json::Value>;
+
+/// A finished run: exactly the `--json` object of docs and contracts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunResult {
+    pub schema: u32,
+    pub run_id: String,
+    pub model_type: String,
+    pub variant: String,
+    pub verdict: Verdict,
+    pub checks: Vec<CheckRecord>,
+    pub environment: Environment,
+}
+
+impl RunResult {
+    /// Gives the first divergent module of the first check that has one.
+    pub fn first_divergence(&self) -> Option<&Divergence> {
+        let failed = |check: &&CheckRecord| check.run_verdict() != Verdict::Pass;
+        let place = |check: &CheckRecord| check.first_divergence.is_some();
+        self.checks
+            .iter()
+            .filter(failed)
+            .find(|check| place(check))
+            .or_else(|| self.checks.iter().find(|check| place(check)))
+            .and_then(|check| check.first_divergence.as_ref())
+    }
+
+    /// Gives the first error, where the run has one.
+    pub fn first_error(&self) -> Option<&CheckError> {
+        self.checks.iter().find_map(|check| check.error.as_ref())
+    }
+}
+
+/// What a twin check is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TwinRequest {
+    pub model_type: String,
+    /// The port's file; none means the checkout's `mlx_lm/models/<model_type>.py`.
+    pub port: Option<PathBuf>,
+    /// Released config.json files; none means the config class's defaults.
+    pub configs: Vec<PathBuf>,
+    pub checks: Vec<CheckId>,
+    pub seed: u64,
+    pub limits: Limits,
+}
+
+impl TwinRequest {
+    /// Asks for all checks of a model type with the defaults.
+    pub fn new(model_type: impl Into<String>) -> Self {
+        Self {
+            model_type: model_type.into(),
+            port: None,
+            configs: Vec::new(),
+            checks: CheckId::ALL.to_vec(),
+            seed: 0,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What a run may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub timeout: Duration,
+    pub mem_mb: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(120), mem_mb: 8192 }
+    }
+}
+
+/// What happens during a run. The screen's sink posts it, the command line's prints it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The worker is being started; the first start imports torch and takes seconds.
+    Warming,
+    /// The worker has taken the request.
+    Started { run_id: String, model_type: String, checks: Vec<CheckId>, port_sha256: Option<String> },
+    /// Work done so far, in the unit named.
+    Progress { done: f64, total: Option<f64>, unit: String, text: String },
+    /// A figure on the way to a verdict.
+    Metric { name: String, value: Figure, unit: Option<String>, bar: Option<Figure>, rule: Option<String> },
+    /// One check is done.
+    Check { check: Box<CheckRecord> },
+    /// A file that the run left, relative to its results folder or absolute.
+    Artifact { path: String, sha256: Option<String> },
+    /// A line for the log view. Untrusted text.
+    Log { text: String },
+    /// The run is done and stored.
+    Finished { result: Box<RunResult>, seconds: f64 },
+    /// The run ended without a result.
+    Ended { report: Report },
+}
+
+/// The file under test, as it was when it was checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortFile {
+    pub path: PathBuf,
+    pub sha256: String,
+}
+
+/// A run as it stands in `results/<run_id>/run.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredRun {
+    /// When it was asked for, RFC 3339 in UTC.
+    pub asked: String,
+    pub seconds: f64,
+    pub port: Option<PortFile>,
+    pub result: RunResult,
+}
+
+/// Whether a stored run still speaks of the file as it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// The file has the bytes that were checked.
+    Current,
+    /// The file has changed since.
+    Stale,
+    /// The file cannot be read, or the run was of no file.
+    Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_as_the_field_writes_them() {
+        let shown: Vec<String> = [0.29, 4.4e-7, 0.0, 12345.0].into_iter().map(scientific).collect();
+        assert_eq!(shown, ["2.9e-01", "4.4e-07", "0", "1.2e+04"]);
+        assert_eq!(bar(1e-5), "1e-5");
+    }
+
+    #[test]
+    fn a_non_finite_figure_counts_as_infinite() {
+        let figure: Figure = serde_json::from_str("\"nan\"").expect("text");
+        assert_eq!(figure.number(), Some(f64::INFINITY));
+        assert_eq!(Figure::Text("bfloat16".into()).number(), None);
+    }
+
+    #[test]
+    fn a_record_with_only_the_required_fields_parses() {
+        let record: CheckRecord = serde_json::from_str(
+            r#"{"id":"exact","verdict":"error","error":{"kind":"port","text":"raised"}}"#,
+        )
+        .expect("a short record");
+        assert_eq!(record.run_verdict(), Verdict::Fail);
+        let error = CheckError { kind: Kind::Port, text: "raised".into(), hint: None };
+        assert_eq!(record, CheckRecord::failed(CheckId::Exact, error));
+    }
+
+    #[test]
+    fn an_unknown_check_names_those_there_are() {
+        let error = "exakt".parse::<CheckId>().expect_err("a typing mistake");
+        assert_eq!(error, "no check is named `exakt`; there are exact, dtype, cache, locate");
+    }
+}

@@ -1,0 +1,95 @@
+//! Where the worker runs and what it is allowed: the interpreter, the folders on its path, its environment and its
+//! sandbox. Every process that can import the checkout is started from here.
+
+use std::path::{Path, PathBuf};
+
+use crate::util::process::Command;
+
+/// How the worker makes a fresh process for a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// Forks from a parent that has imported everything and evaluated nothing.
+    Fork,
+    /// Keeps one-shot processes ready: forked children of a Metal process crash.
+    Spare,
+}
+
+impl Strategy {
+    /// Gives the strategy that this platform can use.
+    pub fn native() -> Self {
+        if cfg!(target_os = "macos") { Self::Spare } else { Self::Fork }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fork => "fork",
+            Self::Spare => "spare",
+        }
+    }
+}
+
+/// The folders and programs that a worker needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// This program, which starts the worker inside the sandbox.
+    pub program: PathBuf,
+    /// The environment's interpreter.
+    pub python: PathBuf,
+    /// The folder that holds the package `mlxport_harness`; see [`super::embed::unpack`].
+    pub package: PathBuf,
+    /// The checkout of mlx-lm: the folder that holds `mlx_lm/`.
+    pub mlx_lm: PathBuf,
+    /// The data folder's results.
+    pub results: PathBuf,
+    /// The data folder's cache; the worker writes below `cache/harness` and nowhere else.
+    pub cache: PathBuf,
+    pub strategy: Strategy,
+}
+
+impl Site {
+    /// Gives the checkout's file for a model type.
+    pub fn port_of(&self, model_type: &str) -> PathBuf {
+        self.mlx_lm.join("mlx_lm/models").join(format!("{model_type}.py"))
+    }
+
+    /// Reference states, shared by all runs.
+    pub fn states(&self) -> PathBuf {
+        self.work().join("states")
+    }
+
+    /// The folder that a run may write, emptied after it.
+    pub fn scratch(&self, run_id: &str) -> PathBuf {
+        self.work().join("runs").join(run_id)
+    }
+
+    fn work(&self) -> PathBuf {
+        self.cache.join("harness")
+    }
+
+    /// Builds the worker's command line.
+    pub fn worker(&self) -> Command {
+        let path = [&self.package, &self.mlx_lm].map(|folder| folder.to_string_lossy()).join(":");
+        self.inside(&self.python)
+            .args(["-m", "mlxport_harness", "serve", "--strategy", self.strategy.name()])
+            .cwd(self.work())
+            .env("PYTHONPATH", path)
+    }
+
+    /// The one place where a program is put inside the sandbox.
+    fn inside(&self, program: &Path) -> Command {
+        let home = self.work();
+        let quiet = [
+            ("MLX_ENABLE_TF32", "0"),
+            ("HF_HUB_OFFLINE", "1"),
+            ("TRANSFORMERS_OFFLINE", "1"),
+            ("TOKENIZERS_PARALLELISM", "false"),
+            ("PYTHONDONTWRITEBYTECODE", "1"),
+            ("PYTHONUNBUFFERED", "1"),
+            ("PYTHONSAFEPATH", "1"),
+            ("LANG", "C.UTF-8"),
+            ("PATH", "/usr/bin:/bin"),
+        ];
+        let command = Command::new(program).clear_env().env("HOME", &home).env("TMPDIR", home.join("runs"));
+        quiet.into_iter().fold(command, |command, (key, value)| command.env(key, value))
+    }
+}

@@ -1,0 +1,410 @@
+//! The harness as one handle: a warm worker started when it is first needed, runs one after another, results stored.
+//! The pane, the command line and the agent's tools call the same [`Harness::check_twin`].
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::data::{
+    CheckError, CheckId, CheckRecord, CheckVerdict, Environment, Event, Kind, PortFile, RunResult, SCHEMA,
+    StoredRun, TwinRequest, Verdict,
+};
+use super::error::HarnessError;
+use super::launch::Site;
+use super::plan;
+use super::process::Worker;
+use super::store::{Recorder, read_port};
+use super::wire::{Body, Configs, Final, Params, RunRequest, Target};
+use crate::util::blame::Report;
+use crate::util::fs::create_dir;
+use crate::util::id::{new_id, timestamp};
+use crate::util::sink::Sink;
+
+/// A cold start imports torch and transformers from a disk that may be slow.
+const READY_LIMIT: Duration = Duration::from_secs(180);
+/// The worker ends a run at the limit itself where it can; this side kills it a little later.
+const KILL_AFTER: Duration = Duration::from_secs(3);
+/// This many deaths within the window, and the worker is left alone for a while.
+const DEATHS: usize = 3;
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// The handle to the harness. Clones share one worker, which dies with the last of them.
+#[derive(Clone)]
+pub struct Harness {
+    site: Arc<Site>,
+    slot: Arc<Mutex<Slot>>,
+}
+
+#[derive(Default)]
+struct Slot {
+    worker: Option<Worker>,
+    deaths: VecDeque<Instant>,
+    last_words: String,
+}
+
+/// A request with everything looked up that can be without the worker.
+struct Prepared {
+    run_id: String,
+    model_type: String,
+    checks: Vec<CheckId>,
+    configs: Vec<PathBuf>,
+    port: Option<PortFile>,
+    asked: String,
+    begun: Instant,
+}
+
+impl Harness {
+    /// Takes a site; starts nothing.
+    pub fn new(site: Site) -> Self {
+        Self { site: Arc::new(site), slot: Arc::default() }
+    }
+
+    /// Gives the folders and programs in use.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Starts the worker and waits until it is ready, so that the first check finds it warm. Worth calling when a
+    /// session opens, and after a run that killed the worker.
+    pub async fn prewarm(&self, cancel: &CancellationToken) -> Result<(), HarnessError> {
+        let mut slot = self.slot.lock().await;
+        self.warm(&mut slot, cancel).await
+    }
+
+    /// Compares a port with its reference on random twins, stores the run and gives its result. A wrong port is a
+    /// result, not an error; an error means that there is no verdict. One run at a time: a second waits.
+    pub async fn check_twin(
+        &self,
+        request: TwinRequest,
+        sink: Sink<Event>,
+        cancel: CancellationToken,
+    ) -> Result<RunResult, HarnessError> {
+        let result = self.run(&request, &sink, &cancel).await;
+        if let Err(error) = &result {
+            sink(Event::Ended { report: Report::from(error) });
+        }
+        result
+    }
+
+    async fn run(
+        &self,
+        request: &TwinRequest,
+        sink: &Sink<Event>,
+        cancel: &CancellationToken,
+    ) -> Result<RunResult, HarnessError> {
+        let (prepared, bytes) = self.prepare(request)?;
+        let mut slot = tokio::select! {
+            slot = self.slot.lock() => slot,
+            () = cancel.cancelled() => return Err(HarnessError::Cancelled),
+        };
+        if slot.worker.as_mut().is_none_or(Worker::is_gone) {
+            slot.worker = None;
+            sink(Event::Warming);
+        }
+        self.warm(&mut slot, cancel).await?;
+        let mut recorder = Recorder::create(&self.site.results, &prepared.run_id, bytes.as_deref())?;
+        let scratch = Scratch::create(self.site.scratch(&prepared.run_id))?;
+        let mut records = Vec::new();
+        let mut each = |event: Event| {
+            if let Event::Check { check } = &event {
+                records.push(CheckRecord::clone(check));
+            }
+            recorder.event(&event);
+            sink(event);
+        };
+        each(prepared.started());
+        let ended = self.exchange(&mut slot, (request, &prepared, &scratch), cancel, &mut each).await;
+        let result = prepared.conclude(ended, records, &slot)?;
+        let seconds = prepared.begun.elapsed().as_secs_f64();
+        let stored =
+            StoredRun { asked: prepared.asked, seconds, port: prepared.port, result: result.clone() };
+        recorder.finish(&stored)?;
+        sink(Event::Finished { result: Box::new(result.clone()), seconds });
+        Ok(result)
+    }
+
+    /// Looks up the port and the configs and takes the port's hash.
+    fn prepare(&self, request: &TwinRequest) -> Result<(Prepared, Option<Vec<u8>>), HarnessError> {
+        let model_type = request.model_type.clone();
+        let legal = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        if model_type.is_empty() || model_type.starts_with('.') || !model_type.chars().all(legal) {
+            return Err(HarnessError::ModelType { model_type });
+        }
+        let port = match &request.port {
+            Some(path) if !path.is_file() => {
+                return Err(HarnessError::NoPort { model_type, path: path.clone() });
+            }
+            Some(path) => Some(absolute(path)),
+            // Without the file the worker answers: it knows the names that mlx-lm maps to another module, and
+            // whether transformers has the type at all.
+            None => Some(self.site.port_of(&model_type)).filter(|path| path.is_file()),
+        };
+        let (bytes, port) = match port {
+            Some(path) => {
+                let (bytes, port) = read_port(&path)?;
+                (Some(bytes), Some(port))
+            }
+            None => (None, None),
+        };
+        let configs = request.configs.iter().map(|path| config_file(path)).collect::<Result<_, _>>()?;
+        let checks = plan::order(&request.checks);
+        let (run_id, asked, begun) = (new_id(), timestamp(), Instant::now());
+        Ok((Prepared { run_id, model_type, checks, configs, port, asked, begun }, bytes))
+    }
+
+    /// Starts a worker where there is none and waits for its handshake.
+    async fn warm(&self, slot: &mut Slot, cancel: &CancellationToken) -> Result<(), HarnessError> {
+        if slot.worker.as_mut().is_some_and(Worker::is_gone) {
+            slot.worker = None;
+        }
+        if slot.worker.is_none() {
+            slot.may_start()?;
+            create_dir(&self.site.states())?;
+            create_dir(&self.site.scratch("."))?;
+            slot.worker = Some(Worker::spawn(&self.site.worker())?);
+        }
+        let Some(worker) = slot.worker.as_mut() else { return Ok(()) };
+        let ready = tokio::select! {
+            ready = worker.ready(READY_LIMIT) => ready.map(|_| ()),
+            // The worker stays: its imports are of use to the next run.
+            () = cancel.cancelled() => return Err(HarnessError::Cancelled),
+        };
+        if ready.is_err() {
+            slot.lost();
+        }
+        ready
+    }
+
+    /// Sends the request and reads until its end. A worker that did not answer cleanly is killed here.
+    async fn exchange(
+        &self,
+        slot: &mut MutexGuard<'_, Slot>,
+        (request, prepared, scratch): (&TwinRequest, &Prepared, &Scratch),
+        cancel: &CancellationToken,
+        each: &mut (dyn FnMut(Event) + Send),
+    ) -> Result<Final, HarnessError> {
+        // Taken out while it works: if this future is dropped half way, so is the worker.
+        let Some(mut worker) = slot.worker.take() else { return Err(HarnessError::Cancelled) };
+        let line = RunRequest {
+            id: &prepared.run_id,
+            check: "twin",
+            target: prepared.target(),
+            seed: request.seed,
+            params: Params { checks: &prepared.checks },
+            timeout_s: request.limits.timeout.as_secs_f64(),
+            mem_mb: request.limits.mem_mb,
+            run_dir: scratch.0.clone(),
+            cache_dir: self.site.states(),
+        };
+        let limit = request.limits.timeout + KILL_AFTER;
+        let mut forward = |body| each_event(body, each);
+        match worker.run(line, limit, cancel, &mut forward).await {
+            Ok(ended) => {
+                slot.worker = Some(worker);
+                slot.deaths.clear();
+                Ok(ended)
+            }
+            Err(HarnessError::Timeout { tail, .. }) => {
+                Err(HarnessError::Timeout { limit: request.limits.timeout, tail })
+            }
+            Err(error) => {
+                let cancelled = matches!(error, HarnessError::Cancelled);
+                slot.last_words = worker.last_words();
+                if !cancelled {
+                    slot.lost();
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// Counts a death and forgets the worker.
+    fn lost(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            self.last_words = worker.last_words();
+        }
+        self.deaths.push_back(Instant::now());
+    }
+
+    fn may_start(&mut self) -> Result<(), HarnessError> {
+        self.deaths.retain(|death| death.elapsed() < WINDOW);
+        if self.deaths.len() < DEATHS {
+            return Ok(());
+        }
+        let tail = self.last_words.clone();
+        Err(HarnessError::Backoff { times: self.deaths.len(), within: WINDOW, tail })
+    }
+}
+
+impl Prepared {
+    fn started(&self) -> Event {
+        Event::Started {
+            run_id: self.run_id.clone(),
+            model_type: self.model_type.clone(),
+            checks: self.checks.clone(),
+            port_sha256: self.port.as_ref().map(|port| port.sha256.clone()),
+        }
+    }
+
+    fn target(&self) -> Target<'_> {
+        Target {
+            model_type: &self.model_type,
+            config: Configs::of(self.configs.clone()),
+            port_path: self.port.as_ref().map(|port| port.path.clone()),
+            port_sha: self.port.as_ref().map(|port| port.sha256.as_str()),
+        }
+    }
+
+    /// Turns the end of a request into a result. A port that hangs or fails is a verdict; no verdict is an error.
+    fn conclude(
+        &self,
+        ended: Result<Final, HarnessError>,
+        mut checks: Vec<CheckRecord>,
+        slot: &Slot,
+    ) -> Result<RunResult, HarnessError> {
+        let mut environment = Environment::new();
+        let mut variant = None;
+        let said = match ended {
+            Ok(Final::Cancelled) => return Err(HarnessError::Cancelled),
+            Ok(Final::Done { verdict, result }) => {
+                environment = result.environment;
+                variant = result.variant;
+                checks = result.checks.unwrap_or(checks);
+                Some(verdict)
+            }
+            Ok(Final::Failed(error)) => {
+                self.fill(&mut checks, &error);
+                None
+            }
+            Err(HarnessError::Timeout { limit, .. }) => {
+                let text = format!("did not finish within {} s", limit.as_secs());
+                let hint = Some("look for a loop that does not end, or give it longer with --timeout".into());
+                self.fill(&mut checks, &CheckError { kind: Kind::Port, text, hint });
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        if let (true, Some(worker)) = (environment.is_empty(), &slot.worker) {
+            environment = worker.environment();
+        }
+        Ok(RunResult {
+            schema: SCHEMA,
+            run_id: self.run_id.clone(),
+            model_type: self.model_type.clone(),
+            variant: variant.unwrap_or_else(|| self.variant()),
+            verdict: overall(said, &checks),
+            checks,
+            environment,
+        })
+    }
+
+    /// Gives every check that has not spoken the run's error.
+    fn fill(&self, checks: &mut Vec<CheckRecord>, error: &CheckError) {
+        for id in &self.checks {
+            if !checks.iter().any(|check| check.id == *id) {
+                checks.push(CheckRecord::failed(*id, error.clone()));
+            }
+        }
+    }
+
+    fn variant(&self) -> String {
+        match self.configs.as_slice() {
+            [] => "default".into(),
+            configs => configs.iter().map(|path| variant_name(path)).collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+/// A folder for one run, removed with what the run left in it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn create(folder: PathBuf) -> Result<Self, HarnessError> {
+        create_dir(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed lies in the cache, where everything can be removed by hand.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn each_event(body: Body, each: &mut (dyn FnMut(Event) + Send)) {
+    each(match body {
+        Body::Progress { done, total, unit, text } => Event::Progress { done, total, unit, text },
+        Body::Metric { name, value, unit, bar, rule } => Event::Metric { name, value, unit, bar, rule },
+        Body::Check { check } => Event::Check { check },
+        Body::Artifact { path, sha256 } => Event::Artifact { path, sha256 },
+        Body::Log { text } => Event::Log { text },
+        Body::Hello(_) | Body::Pong | Body::Started {} => return,
+        Body::Done { .. } | Body::Failed { .. } | Body::Cancelled => return,
+    });
+}
+
+/// Never lets a worker's word be better than its records: the worse of the two counts.
+fn overall(said: Option<Verdict>, checks: &[CheckRecord]) -> Verdict {
+    let rank = |verdict: &Verdict| match verdict {
+        Verdict::Pass => 0,
+        Verdict::Suspect => 1,
+        Verdict::CouldNotRun => 2,
+        Verdict::Fail => 3,
+    };
+    let judged = checks.iter().any(|check| check.verdict != CheckVerdict::NotApplicable);
+    let from_checks = checks.iter().map(CheckRecord::run_verdict).max_by_key(rank).filter(|_| judged);
+    said.into_iter().chain(from_checks).max_by_key(rank).unwrap_or(Verdict::CouldNotRun)
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+fn config_file(path: &Path) -> Result<PathBuf, HarnessError> {
+    let file = if path.is_dir() { path.join("config.json") } else { path.to_path_buf() };
+    match file.is_file() {
+        true => Ok(absolute(&file)),
+        false => Err(HarnessError::NoConfig { path: file }),
+    }
+}
+
+/// Names a variant by its file, or by its folder where the file is called config.json.
+fn variant_name(path: &Path) -> String {
+    let named = match path.file_name() {
+        Some(name) if name == "config.json" => path.parent().and_then(Path::file_name),
+        _ => path.file_stem(),
+    };
+    named.map_or_else(|| "config".into(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(verdict: CheckVerdict) -> CheckRecord {
+        let error = CheckError { kind: Kind::Bug, text: String::new(), hint: None };
+        CheckRecord { verdict, error: None, ..CheckRecord::failed(CheckId::Exact, error) }
+    }
+
+    #[test]
+    fn a_pass_over_a_failed_record_is_a_fail() {
+        let checks = [record(CheckVerdict::Pass), record(CheckVerdict::Fail)];
+        assert_eq!(overall(Some(Verdict::Pass), &checks), Verdict::Fail);
+        assert_eq!(overall(Some(Verdict::Pass), &checks[..1]), Verdict::Pass);
+        assert_eq!(overall(None, &[]), Verdict::CouldNotRun);
+    }
+
+    #[test]
+    fn a_variant_is_named_by_its_file_or_folder() {
+        let names = ["/a/AFM-4.5B/config.json", "/a/small.json"].map(|path| variant_name(Path::new(path)));
+        assert_eq!(names, ["AFM-4.5B", "small"]);
+    }
+}

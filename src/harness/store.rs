@@ -1,0 +1,157 @@
+//! The results folder: `results/<run_id>/{run.json, events.jsonl, port.py}`. A run is there whole or not at all:
+//! `run.json` is written last and atomically, and folders without it are no runs.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::data::{Event, Evidence, PortFile, StoredRun};
+use super::error::HarnessError;
+use crate::util::fs::{FsError, open_append, read_text, write_atomic};
+use crate::util::id::sha256_hex;
+
+/// A run being stored.
+#[derive(Debug)]
+pub struct Recorder {
+    folder: PathBuf,
+    events: File,
+}
+
+impl Recorder {
+    /// Makes the run's folder with a copy of the file under test.
+    pub fn create(results: &Path, run_id: &str, port: Option<&[u8]>) -> Result<Self, HarnessError> {
+        let folder = results.join(run_id);
+        let events = open_append(&folder.join("events.jsonl"))?;
+        if let Some(bytes) = port {
+            write_atomic(&folder.join("port.py"), bytes)?;
+        }
+        Ok(Self { folder, events })
+    }
+
+    /// Appends one event. A full disk shows when the run itself is stored.
+    pub fn event(&mut self, event: &Event) {
+        if let Ok(mut line) = serde_json::to_vec(event) {
+            line.push(b'\n');
+            let _ = self.events.write_all(&line);
+        }
+    }
+
+    /// Stores the run; from here on it is listed.
+    pub fn finish(&self, run: &StoredRun) -> Result<(), HarnessError> {
+        let path = self.folder.join("run.json");
+        let text = serde_json::to_vec_pretty(run)
+            .map_err(|source| HarnessError::BadRun { path: path.clone(), source })?;
+        Ok(write_atomic(&path, &text)?)
+    }
+
+    /// Gives the run's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// Loads one run.
+pub fn load(results: &Path, run_id: &str) -> Result<StoredRun, HarnessError> {
+    let missing = || HarnessError::NoRun { run_id: run_id.into(), results: results.to_path_buf() };
+    // A run id comes from the person or from a language model: never a path.
+    if run_id.is_empty() || !run_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return Err(missing());
+    }
+    let path = results.join(run_id).join("run.json");
+    let text = read_text(&path).map_err(|_| missing())?;
+    serde_json::from_str(&text).map_err(|source| HarnessError::BadRun { path, source })
+}
+
+/// Lists run ids, newest first. Ids sort by time.
+pub fn ids(results: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(results) else { return Vec::new() };
+    let mut ids: Vec<String> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().join("run.json").is_file())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    ids
+}
+
+/// Lists the newest runs of a model type, at most `count`; unreadable ones are passed over.
+pub fn list(results: &Path, model_type: &str, count: usize) -> Vec<StoredRun> {
+    ids(results)
+        .iter()
+        .filter_map(|id| load(results, id).ok())
+        .filter(|run| run.result.model_type == model_type)
+        .take(count)
+        .collect()
+}
+
+/// Reads a file under test: its bytes and what identifies them.
+pub fn read_port(path: &Path) -> Result<(Vec<u8>, PortFile), FsError> {
+    let failed = |source| FsError::Read { path: path.to_path_buf(), source };
+    let bytes = fs::read(path).map_err(failed)?;
+    let sha256 = sha256_hex(&bytes);
+    Ok((bytes, PortFile { path: path.to_path_buf(), sha256 }))
+}
+
+/// Says whether a run still speaks of its file as it is now.
+pub fn evidence(run: &StoredRun) -> Evidence {
+    let Some(port) = &run.port else { return Evidence::Unknown };
+    match read_port(&port.path) {
+        Ok((_, now)) if now.sha256 == port.sha256 => Evidence::Current,
+        Ok(_) => Evidence::Stale,
+        Err(_) => Evidence::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::data::{RunResult, SCHEMA, Verdict};
+    use super::*;
+
+    fn run(id: &str, port: Option<PortFile>) -> StoredRun {
+        let result = RunResult {
+            schema: SCHEMA,
+            run_id: id.into(),
+            model_type: "arcee".into(),
+            variant: "default".into(),
+            verdict: Verdict::Pass,
+            checks: Vec::new(),
+            environment: Default::default(),
+        };
+        StoredRun { asked: "2026-11-23T00:00:00Z".into(), seconds: 0.5, port, result }
+    }
+
+    #[test]
+    fn a_stored_run_is_read_back_whole_and_an_unfinished_one_is_not_listed() {
+        let results = tempfile::tempdir().expect("a temporary folder");
+        let first = run("20261123T000000-a", None);
+        let second = run("20261123T000001-b", None);
+        for run in [&first, &second] {
+            let recorder =
+                Recorder::create(results.path(), &run.result.run_id, Some(b"x = 1")).expect("create");
+            recorder.finish(run).expect("finish");
+        }
+        Recorder::create(results.path(), "20261123T000002-c", None).expect("create");
+        assert_eq!(list(results.path(), "arcee", 9), [second, first]);
+        assert_eq!(list(results.path(), "llama", 9), []);
+    }
+
+    #[test]
+    fn a_run_id_is_never_a_path() {
+        let results = tempfile::tempdir().expect("a temporary folder");
+        assert!(matches!(load(results.path(), "../secret"), Err(HarnessError::NoRun { .. })));
+    }
+
+    #[test]
+    fn evidence_goes_stale_when_the_file_changes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("arcee.py");
+        write_atomic(&path, b"one").expect("write");
+        let (_, port) = read_port(&path).expect("read");
+        let run = run("20261123T000000-a", Some(port));
+        assert_eq!(evidence(&run), Evidence::Current);
+        write_atomic(&path, b"two").expect("write");
+        assert_eq!(evidence(&run), Evidence::Stale);
+        fs::remove_file(&path).expect("remove");
+        assert_eq!(evidence(&run), Evidence::Unknown);
+    }
+}
