@@ -1,1 +1,24 @@
-//! What the model may ask for: the registry and one file per tool.
+//! What the model may ask for: the registry and one file per tool. Arguments are hostile until parsed, paths until
+//! resolved; nothing here writes a file: an edit is a proposal, and after the person's yes it goes to the
+//! [`registry::Services`] that the runtime connected. Cannot reach `pr` or `git::acts`.
+//!
+//! Start at [`registry::Registry`]; [`paths`] holds the rules of what may be read and written.
+
+mod args;
+mod bound;
+mod check_twin;
+pub mod data;
+mod edit_port;
+pub mod error;
+pub mod format_port;
+mod list_sources;
+pub mod paths;
+mod propose;
+mod read_source;
+pub mod registry;
+mod search_sources;
+mod write_port;
+
+pub use data::{Artifact, EditReceipt, Prepared, ToolEnd, ToolEvent};
+pub use error::ToolError;
+pub use registry::{Registry, Services, ToolContext};

@@ -1,0 +1,130 @@
+//! `check_twin`: the harness's verdict on the port as it stands, in few words for the model. The verdict is the
+//! harness's; this file only writes it down.
+
+use std::fmt::Write;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::args;
+use super::error::ToolError;
+use crate::agent::data::{Approval, ToolSpec};
+use crate::harness::data::{CheckId, CheckRecord, RunResult, TwinRequest};
+
+pub const NAME: &str = "check_twin";
+
+/// Most modules of the divergence series that are shown.
+const MOST_SERIES: usize = 12;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Args {
+    #[serde(default)]
+    checks: Option<Vec<CheckId>>,
+}
+
+pub fn spec() -> ToolSpec {
+    ToolSpec {
+        name: NAME.into(),
+        description: include_str!("../../prompts/tools/check_twin.md").trim().into(),
+        schema: json!({
+            "type": "object",
+            "properties": {
+                "checks": {
+                    "type": "array",
+                    "items": {"type": "string", "enum": CheckId::ALL.map(CheckId::name)},
+                    "description": "All when left out",
+                },
+            },
+            "additionalProperties": false,
+        }),
+        approval: Approval::Auto,
+    }
+}
+
+/// Turns the arguments into what the harness is asked.
+pub fn request(arguments: Value, model_type: &str) -> Result<TwinRequest, ToolError> {
+    let Args { checks } = args::typed(NAME, arguments)?;
+    let mut request = TwinRequest::new(model_type);
+    if let Some(checks) = checks {
+        if checks.is_empty() {
+            return Err(ToolError::Arguments {
+                tool: NAME,
+                text: "`checks` is empty; leave it out for all".into(),
+            });
+        }
+        request.checks = CheckId::ALL.into_iter().filter(|check| checks.contains(check)).collect();
+    }
+    Ok(request)
+}
+
+/// Writes a result for the model.
+pub fn told(result: &RunResult) -> String {
+    let mut text = format!("verdict: {} (run {})\n", result.verdict.name(), result.run_id);
+    for check in &result.checks {
+        row(&mut text, check);
+    }
+    if let Some(place) = result.first_divergence() {
+        let _ = writeln!(text, "first divergent module: {}", place.module);
+        let _ = writeln!(text, "  reference: {}", place.reference.as_deref().unwrap_or("unknown place"));
+        let _ = writeln!(text, "  port:      {}", place.port.as_deref().unwrap_or("unknown place"));
+    }
+    series(&mut text, result);
+    let mut said: Vec<&str> = Vec::new();
+    for finding in result.checks.iter().flat_map(|check| &check.findings) {
+        // Both twins report the same finding; once is enough for a reader.
+        if !said.contains(&finding.text.as_str()) {
+            let _ = writeln!(text, "finding {}: {}", finding.id, finding.text);
+            said.push(&finding.text);
+        }
+    }
+    text
+}
+
+/// Writes a result for the card.
+pub fn summary(result: &RunResult) -> String {
+    match result.first_divergence() {
+        Some(place) => format!("check {}: {}", result.verdict.name(), place.module),
+        None => format!("check {}", result.verdict.name()),
+    }
+}
+
+fn row(text: &mut String, check: &CheckRecord) {
+    let _ = write!(text, "{}: {}", check.id, check.verdict.name());
+    if let Some(twin) = &check.twin {
+        let _ = write!(text, ", twin {twin}");
+    }
+    if let Some(figure) = &check.figure {
+        let metric = check.metric.as_deref().unwrap_or("figure");
+        let _ = write!(text, ", {metric} {figure}");
+    }
+    if let Some(unit) = &check.unit {
+        let _ = write!(text, " {unit}");
+    }
+    if let Some(bar) = &check.bar {
+        let _ = write!(text, " (bar {bar})");
+    }
+    text.push('\n');
+    if let Some(error) = &check.error {
+        let kind = serde_json::to_value(error.kind).ok();
+        let kind = kind.as_ref().and_then(Value::as_str).unwrap_or("unknown");
+        let _ = writeln!(text, "  error ({kind}): {}", error.text);
+        if let Some(hint) = &error.hint {
+            let _ = writeln!(text, "  hint: {hint}");
+        }
+    }
+}
+
+fn series(text: &mut String, result: &RunResult) {
+    let Some(check) = result.checks.iter().find(|check| !check.series.is_empty()) else { return };
+    if result.first_divergence().is_none() {
+        return;
+    }
+    text.push_str("divergence by module, in order of execution:\n");
+    for (module, figure) in check.series.iter().take(MOST_SERIES) {
+        let _ = writeln!(text, "  {module} {figure}");
+    }
+    if check.series.len() > MOST_SERIES {
+        let _ = writeln!(text, "  {} more modules", check.series.len() - MOST_SERIES);
+    }
+}

@@ -1,0 +1,147 @@
+//! `edit_port`: a list of search-and-replace edits to the port or its test, as one proposal.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::args;
+use super::error::ToolError;
+use super::paths::{Roots, TESTS, Writable};
+use super::propose::proposal;
+use crate::agent::data::{Approval, Proposal, ToolSpec};
+
+pub const NAME: &str = "edit_port";
+
+const MOST_EDITS: usize = 100;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Args {
+    path: String,
+    edits: Vec<Edit>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Edit {
+    search: String,
+    replace: String,
+}
+
+pub fn spec(writable: &Writable) -> ToolSpec {
+    ToolSpec {
+        name: NAME.into(),
+        description: include_str!("../../prompts/tools/edit_port.md").trim().into(),
+        schema: json!({
+            "type": "object",
+            "properties": {
+                "path": {"type": "string", "enum": [writable.model(), TESTS]},
+                "edits": {
+                    "type": "array",
+                    "description": "Applied in order, each to the text that the ones before left",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "search": {"type": "string", "description": "Text that stands exactly once in the file, without line numbers"},
+                            "replace": {"type": "string", "description": "What stands there instead"},
+                        },
+                        "required": ["search", "replace"],
+                        "additionalProperties": false,
+                    },
+                },
+            },
+            "required": ["path", "edits"],
+            "additionalProperties": false,
+        }),
+        approval: Approval::Ask,
+    }
+}
+
+pub fn propose(
+    call_id: &str,
+    arguments: Value,
+    (roots, writable): (&Roots, &Writable),
+) -> Result<Proposal, ToolError> {
+    let Args { path, edits } = args::typed(NAME, arguments)?;
+    let target = writable.target(&path)?;
+    let wrong = |text: String| ToolError::Arguments { tool: NAME, text };
+    if edits.is_empty() || edits.len() > MOST_EDITS {
+        return Err(wrong(format!("{} edits; give 1 to {MOST_EDITS}", edits.len())));
+    }
+    let Some(before) = writable.read(roots, target)? else {
+        return Err(ToolError::Edit {
+            text: format!("{path} does not exist yet: propose it whole with write_port"),
+        });
+    };
+    let mut after = before.clone();
+    for (index, edit) in edits.iter().enumerate() {
+        after = applied(&after, edit)
+            .map_err(|text| ToolError::Edit { text: format!("{path}: edit {}: {text}", index + 1) })?;
+    }
+    proposal(call_id, &path, Some(before), after)
+}
+
+fn applied(text: &str, edit: &Edit) -> Result<String, String> {
+    let search = edit.search.replace("\r\n", "\n");
+    if search.trim().is_empty() {
+        return Err("the search text is blank".into());
+    }
+    let lines: Vec<usize> = text.match_indices(&search).map(|(at, _)| line_of(text, at)).take(6).collect();
+    match lines.as_slice() {
+        [_] => Ok(text.replacen(&search, &edit.replace, 1)),
+        [] => Err(missing(text, &search)),
+        many => {
+            let list = many.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+            Err(format!("the search text stands at lines {list}: add lines around it until it stands once"))
+        }
+    }
+}
+
+/// Says why a search text may have missed: the model's usual slips are spaces and line numbers.
+fn missing(text: &str, search: &str) -> String {
+    let first = search.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let near = text.lines().position(|line| line.trim() == first);
+    match near {
+        Some(index) => format!(
+            "the search text is not in the file; line {} is like its first line but spaces or following lines differ; read lines {}-{} again",
+            index + 1,
+            (index + 1).saturating_sub(3).max(1),
+            index + 1 + search.lines().count() + 3
+        ),
+        None => {
+            "the search text is not in the file; read it again and copy the text without line numbers".into()
+        }
+    }
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text[..at].matches('\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edit(search: &str, replace: &str) -> Edit {
+        Edit { search: search.into(), replace: replace.into() }
+    }
+
+    #[test]
+    fn a_search_text_must_stand_exactly_once() {
+        let text = "a = 1\nb = 2\na = 1\n  c = 3\n";
+        assert_eq!(applied(text, &edit("b = 2", "b = $1")), Ok("a = 1\nb = $1\na = 1\n  c = 3\n".into()));
+        assert_eq!(
+            applied(text, &edit("a = 1", "")),
+            Err("the search text stands at lines 1, 3: add lines around it until it stands once".into())
+        );
+        assert_eq!(
+            applied(text, &edit("c = 3\nd = 4", "")),
+            Err("the search text is not in the file; line 4 is like its first line but spaces or following lines differ; read lines 1-9 again".into())
+        );
+        assert_eq!(
+            applied(text, &edit("zzz", "")),
+            Err("the search text is not in the file; read it again and copy the text without line numbers"
+                .into())
+        );
+        assert_eq!(applied(text, &edit(" \n", "")), Err("the search text is blank".into()));
+    }
+}
