@@ -120,7 +120,9 @@ def _configs(folder: Path, raw: dict[str, Any] | None, config: Any) -> None:
         full.pop("rope_parameters", None)
         spellings = {"legacy": full, "new": shrinker.new_spelling(full, canonical)}
     else:
-        old = shrinker.legacy_spelling(full)
+        declared = getattr(type(config), "__dataclass_fields__", {})
+        renamed = {field: saved for field, saved in config.attribute_map.items() if field in declared}
+        old = shrinker.legacy_spelling(full, renamed)
         spellings = {"new": full} | ({"legacy": old} if old else {})
     for name, content in spellings.items():
         (folder / name).mkdir()

@@ -38,13 +38,17 @@ def shrink(model_type: str, base: Config, defaults: bool) -> Config:
     return small
 
 
-def legacy_spelling(config: Config) -> Config | None:
-    """The same config as files before transformers 5 wrote it; None where there is no difference."""
+def legacy_spelling(config: Config, renamed: dict[str, str]) -> Config | None:
+    """The same config as files before transformers 5 wrote it; None where there is no difference.
+
+    `renamed`: a field's declared name to the name it is saved under.
+    """
     table = rules()
     rope = config.get("rope_parameters")
+    aliases = {field: config[saved] for field, saved in renamed.items() if saved in config and field not in config}
     if not isinstance(rope, dict):
-        return None
-    old = {k: v for k, v in config.items() if k != "rope_parameters"}
+        return {**config, **aliases} if aliases else None
+    old = {k: v for k, v in config.items() if k != "rope_parameters"} | aliases
     per_type = {k: v for k, v in rope.items() if isinstance(v, dict)}
     if per_type:
         full = per_type.get("full_attention") or next(iter(per_type.values()))
@@ -105,7 +109,7 @@ def _heads(small: Config, base: Config, defaults: bool) -> None:
         small["head_dim"] = small["qk_rope_head_dim"]
     elif isinstance(base.get("head_dim"), int):
         square = not defaults and base["head_dim"] * (heads or 1) == base.get("hidden_size")
-        small["head_dim"] = 16 if square else 32
+        small["head_dim"] = 24 if square else 32
         if isinstance(base.get("global_head_dim"), int):
             small["global_head_dim"] = 48
 
