@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,8 +76,7 @@ class Run:
 
     def publish(self, found: Record) -> None:
         """A later record with the same id, twin and variant replaces the earlier one."""
-        same = [r for r in self.records if (r["id"], r["twin"]) == (found["id"], found["twin"]) and r is found]
-        if not same:
+        if not any(r is found for r in self.records):
             self.records.append(found)
         self.emit({"type": "check", "check": found})
 
@@ -162,41 +160,38 @@ class VariantRun:
         return found
 
     def _other_spelling(self, found: list[Record], native: str, other: str) -> tuple[list[Record], str]:
-        """Right under one spelling and wrong under the other passes with a finding, but not for a checkpoint."""
+        """Right under one spelling and wrong under the other passes with a finding, but not for a checkpoint.
+
+        Wrong under both: for class defaults the closer one is shown, so that the fault behind is located.
+        """
         second = self._exact(other)
-        first_verdict, second_verdict = (worst([r["verdict"] for r in rows]) for rows in (found, second))
-        if ORDER.index(second_verdict) >= ORDER.index(first_verdict):
+        if _distance(second) >= _distance(found):
             return found, native
-        finding = self._finding(native, other, found)
-        if self.variant.raw is not None:
-            for one in found:
-                one["findings"].append(finding)
-            return found, native
-        for one in second:
+        finding = self._finding(native, other, found, worst([r["verdict"] for r in second]) == "pass")
+        for one in found + second:
             one["findings"].append(finding)
-        return second, other
+        return (found, native) if self.variant.raw is not None else (second, other)
 
     def _note_other(self, found: list[Record], native: str, other: str) -> None:
         second = self._exact(other)
         if worst([r["verdict"] for r in second]) == "pass":
             return
-        finding = self._finding(other, native, second)
+        finding = self._finding(other, native, second, True)
         for one in found:
             one["findings"].append(finding)
             self._publish(one)
 
-    def _finding(self, wrong: str, right: str, rows: list[Record]) -> Record:
-        config = json.loads((self.twin_dir / "std-1.0" / "new" / "config.json").read_text())
-        rope = config.get("rope_parameters") or {}
-        key = "rope_parameters" if wrong == "new" else "rope_theta"
-        inner = sorted({k for k in rope if not isinstance(rope[k], dict)} - {"rope_type"})
-        names = ", ".join(f"{key}.{k}" for k in inner) if inner and wrong == "new" else key
+    def _finding(self, wrong: str, right: str, rows: list[Record], whole: bool) -> Record:
+        """Names the keys in which the two spellings differ, and what the wrong one led to."""
+        configs = [json.loads((self.twin_dir / "std-1.0" / s / "config.json").read_text()) for s in (wrong, right)]
+        unread, read = _keys(*configs), _keys(*reversed(configs))
         errors = [r["error"]["text"] for r in rows if r["error"]]
         figures = [r["figure"] for r in rows if r["figure"] is not None]
         how = errors[0] if errors else f"relative error {max(figures):.2g}" if figures else "wrong"
-        spelled = {"new": "as transformers 5 writes it (rope_parameters)", "legacy": "as before transformers 5"}
-        text = f"The port is wrong with the config spelled {spelled[wrong]}: it does not read {names} ({how}). "
-        return {"id": "rope_spelling", "text": text + f"It is right {spelled[right]}.", "key": key}
+        spelled = {"new": "as transformers 5 writes it", "legacy": "as before transformers 5"}
+        text = f"With the config spelled {spelled[wrong]} ({', '.join(unread)}) the port is wrong: {how}. "
+        text += f"Spelled {spelled[right]} ({', '.join(read)}) it is {'right' if whole else 'closer'}."
+        return {"id": "rope_spelling", "text": text, "key": unread[0] if unread else "rope_parameters"}
 
     def _guarded(self, check: str, spelling: str) -> Record:
         try:
@@ -363,9 +358,23 @@ def _folder(request: dict[str, Any], name: str) -> Path:
     return path
 
 
+def _distance(rows: list[Record]) -> tuple[int, int, float]:
+    """Orders outcomes: by verdict, then whether there are figures, then by the largest multiple of the floor."""
+    rank = ORDER.index(worst([r["verdict"] for r in rows]))
+    multiples = [r.get("multiple") for r in rows]
+    return (rank, sum(m is None for m in multiples), max((m or 0.0 for m in multiples), default=0.0))
+
+
+def _keys(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """Keys with a value that only `one` has, dotted into nested rope settings."""
+    names = []
+    for key in sorted(k for k in one if k not in other and one[k] is not None and not k.startswith("_")):
+        if isinstance(one[key], dict):
+            names += [f"{key}.{inner}" for inner in one[key] if inner not in ("rope_type", "type")]
+        else:
+            names.append(key)
+    return names
+
+
 def _slug(twin: str) -> str:
     return twin.replace(" ", "-")
-
-
-def now() -> float:
-    return time.monotonic()

@@ -1,0 +1,131 @@
+"""The wire: handshake, stray prints, queueing, cancel, timeouts, crashes; the worker outlives them all."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from client import records
+
+LOOP = ("class MLP(nn.Module):", "while True:\n    pass\n\n\nclass MLP(nn.Module):")
+TOP = "# Copyright © 2026 Apple Inc."
+
+
+@pytest.fixture(params=["fork", "spare"])
+def any_worker(request):
+    return request.getfixturevalue("worker" if request.param == "fork" else "spare_worker")
+
+
+def serves_on(worker, arcee) -> None:
+    assert worker.run("arcee", arcee(), checks=["exact"])[-1]["verdict"] == "pass"
+
+
+def test_hello_says_everything_the_program_needs(any_worker):
+    hello = any_worker.hello
+    assert set(hello) == {"type", "proto", "pid", "versions", "device", "strategy", "checks"}
+    assert (hello["type"], hello["proto"], hello["device"]) == ("hello", 1, "cpu")
+    assert {"mlx", "mlx_lm", "transformers", "torch", "python", "mlxport_harness"} <= set(hello["versions"])
+    assert hello["checks"] == ["exact", "dtype", "cache", "locate"]
+
+
+def test_messages_are_tagged_numbered_and_end_once(any_worker, arcee):
+    messages = any_worker.run("arcee", arcee())
+    assert messages[0]["type"] == "started"
+    assert [m["seq"] for m in messages] == list(range(1, len(messages) + 1))
+    assert all(isinstance(m["t"], float) for m in messages)
+    assert [m["type"] for m in messages if m["type"] in ("done", "failed", "cancelled")] == ["done"]
+    result = messages[-1]["result"]
+    assert set(result) == {"schema", "run_id", "model_type", "variant", "verdict", "checks", "environment"}
+    assert result["environment"]["port_isolation"].startswith("landlock")
+    first = next(m for m in messages if m["type"] == "check")
+    assert first["check"]["id"] == "exact"
+
+
+def test_stray_prints_of_the_port_become_a_log(any_worker, arcee):
+    noise = f"{TOP}\nimport os\nprint('noise')\nos.write(1, b'raw noise')\nos.system('echo shell noise')\n"
+    messages = any_worker.run("arcee", arcee((TOP, noise)), checks=["exact"])
+    assert messages[-1]["verdict"] == "pass"
+    assert any("noise" in m["text"] for m in messages if m["type"] == "log")
+
+
+def test_cancel_stops_an_endless_loop_at_once(any_worker, arcee):
+    any_worker.run("arcee", arcee(), checks=["exact"])
+    name = any_worker.start("arcee", arcee(LOOP))
+    time.sleep(1.0)
+    began = time.monotonic()
+    any_worker.send({"id": "c", "op": "cancel", "target_id": name})
+    assert any_worker.finish(name)[-1]["type"] == "cancelled"
+    assert time.monotonic() - began < 1.0
+    serves_on(any_worker, arcee)
+
+
+def test_ping_answers_during_a_run_and_a_queued_run_can_be_cancelled(worker, arcee):
+    name = worker.start("arcee", arcee(LOOP))
+    waiting = worker.start("arcee", arcee(LOOP))
+    worker.send({"id": "p", "op": "ping"})
+    while (message := worker.read(10))["type"] != "pong":
+        pass
+    assert message["id"] == "p"
+    worker.send({"op": "cancel", "target_id": waiting})
+    assert worker.finish(waiting)[-1]["type"] == "cancelled"
+    worker.send({"op": "cancel", "target_id": name})
+    assert worker.finish(name)[-1]["type"] == "cancelled"
+
+
+def test_a_hanging_port_fails_at_the_timeout(any_worker, arcee):
+    found = records(any_worker.run("arcee", arcee(LOOP), timeout_s=4))
+    assert found["exact std 1.0"]["verdict"] == "fail"
+    assert found["exact std 1.0"]["error"]["kind"] == "port"
+    assert "within 4 s" in found["exact std 1.0"]["error"]["text"]
+    serves_on(any_worker, arcee)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("import os; os._exit(0)", "ended with status 0"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
+        ("import sys; sys.exit(3)", "called exit"),
+        ("raise RuntimeError('no')", "RuntimeError: no"),
+        ("def f(:", "does not parse"),
+        ("import torch", "torch"),
+    ],
+    ids=["os._exit", "SIGSEGV", "exit", "raise", "syntax", "torch"],
+)
+def test_a_port_that_breaks_fails_and_the_worker_serves_on(any_worker, arcee, body, text):
+    found = records(any_worker.run("arcee", arcee((TOP, f"{TOP}\n{body}\n"))))
+    error = found["exact std 1.0"]["error"]
+    assert (found["exact std 1.0"]["verdict"], error["kind"]) == ("fail", "port")
+    assert text in error["text"]
+    assert "Traceback" not in error["text"]
+    if "import os" not in body:
+        assert "arcee.py:2" in error["text"]
+    serves_on(any_worker, arcee)
+
+
+def test_a_crash_inside_the_model_is_a_fail(worker, arcee):
+    body = ("        h = self.embed_tokens(inputs)\n", "        import ctypes\n\n        ctypes.string_at(0)\n")
+    found = records(worker.run("arcee", arcee(body)))
+    assert "SIGSEGV" in found["exact std 1.0"]["error"]["text"]
+
+
+@pytest.mark.parametrize(
+    "hog",
+    ["bytearray(10 << 30)", "mx.eval([mx.ones((1 << 28,)) + i for i in range(10)])"],
+    ids=["python", "mlx"],
+)
+def test_a_memory_hog_fails_and_names_memory(any_worker, arcee, hog):
+    change = ("        h = self.embed_tokens(inputs)\n", f"        {hog}\n        h = self.embed_tokens(inputs)\n")
+    found = records(any_worker.run("arcee", arcee(change), mem_mb=2048))
+    error = found["exact std 1.0"]["error"]
+    assert error["kind"] == "port"
+    assert "memory" in error["text"]
+    serves_on(any_worker, arcee)
+
+
+def test_bad_lines_are_answered_not_fatal(worker, arcee):
+    worker.process.stdin.write(b"not json\n[1]\n")
+    assert [worker.read()["type"] for _ in range(2)] == ["failed", "failed"]
+    worker.send({"id": "x", "op": "dance"})
+    assert worker.read()["kind"] == "user"
+    serves_on(worker, arcee)
