@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
-use super::Common;
-use crate::util::blame::{Blame, Report};
+use super::{Common, output};
+use crate::config::Home;
+use crate::runtime::{self, Options};
+use crate::util::blame::Report;
 
 #[derive(Debug, Default, clap::Args)]
 pub struct PortArgs {
@@ -11,6 +13,12 @@ pub struct PortArgs {
     pub model: Option<String>,
 }
 
-pub fn run(_args: PortArgs, _common: &Common) -> Result<ExitCode, Report> {
-    Err(Report::new(Blame::Bug, "not connected yet"))
+pub fn run(args: PortArgs, common: &Common) -> Result<ExitCode, Report> {
+    let home = common.home.clone().unwrap_or_else(|| std::path::PathBuf::from("mlxport-home"));
+    let options = Options {
+        home: Home::at(home),
+        model_type: args.model,
+        plain: common.plain.then_some(output::line as fn(&str)),
+    };
+    runtime::run(options)
 }

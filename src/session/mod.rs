@@ -1,1 +1,3 @@
 //! The session: append-only log, its writer task, resume, recordings.
+
+pub mod data;

@@ -1,0 +1,290 @@
+//! Input → message → update → effects → jobs → one bounded channel → drain → one draw.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::effects::{Acted, Cause, Effects};
+use super::front::Front;
+use super::input::Input;
+use super::jobs::{CHANNEL, JobTable};
+use super::keyboard::{Heard, Keyboard};
+use super::services::Services;
+use crate::app::{Millis, Msg, State, update};
+use crate::util::blame::{Blame, Report};
+
+/// Frames caused by jobs alone come no closer than this; a key is answered at once.
+const FRAME_MS: Millis = 16;
+
+/// The loop with everything it owns.
+pub struct EventLoop {
+    pub state: State,
+    services: Arc<Services>,
+    front: Front,
+    effects: Effects,
+    messages: mpsc::Receiver<Msg>,
+    heard: mpsc::Receiver<Heard>,
+    keyboard: Option<Keyboard>,
+    signals: Signals,
+    wake: Option<Millis>,
+    dirty: Dirty,
+    last_frame: Millis,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Dirty {
+    No,
+    /// A job said something: drawn at the next frame.
+    Soon,
+    /// A key: drawn now.
+    Now,
+}
+
+impl EventLoop {
+    /// Puts the loop together. `make` gets the channel's sender for everything that answers on it.
+    pub fn new(state: State, services: Arc<Services>, front: Front) -> Result<Self, Report> {
+        let (to, messages) = mpsc::channel(CHANNEL);
+        let (say, heard) = mpsc::channel(CHANNEL);
+        let broken = |error: std::io::Error| {
+            Report::new(Blame::Environment, format!("cannot listen to the terminal: {error}"))
+        };
+        let keyboard = match front {
+            Front::Screen(_) => Some(Keyboard::start(say).map_err(broken)?),
+            Front::Plain(_) => None,
+        };
+        let jobs = JobTable::new(to, Arc::clone(&services));
+        let effects = Effects::new(jobs, Arc::clone(&services));
+        let signals = Signals::listen().map_err(broken)?;
+        let (wake, dirty) = (None, Dirty::Now);
+        Ok(Self {
+            state,
+            services,
+            front,
+            effects,
+            messages,
+            heard,
+            keyboard,
+            signals,
+            wake,
+            dirty,
+            last_frame: 0,
+        })
+    }
+
+    /// Runs until the person quits, the terminal goes or a signal asks to end.
+    pub async fn run(mut self) -> Result<ExitCode, Report> {
+        let size = self.front.size();
+        self.message(Msg::Resize(size.0, size.1), Cause::Program);
+        self.draw()?;
+        self.start();
+        while !self.state.quitting {
+            self.wait().await;
+            self.drain();
+            let frame_due = self.services.now() >= self.last_frame + FRAME_MS;
+            if self.dirty == Dirty::Now || (self.dirty == Dirty::Soon && frame_due) {
+                self.draw()?;
+            }
+        }
+        self.effects.finish(&self.state).await;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What the first frame must not wait for: the workspace is opened or built.
+    fn start(&mut self) {
+        let action = crate::app::Action::Global(crate::app::action::Global::Setup);
+        self.message(Msg::Act(action), Cause::Program);
+    }
+
+    async fn wait(&mut self) {
+        let mut next = self.wake;
+        if self.dirty == Dirty::Soon {
+            next = Some(next.map_or(self.last_frame + FRAME_MS, |at| at.min(self.last_frame + FRAME_MS)));
+        }
+        if let Some(toast) = &self.state.facts.toast {
+            next = Some(next.map_or(toast.until, |at| at.min(toast.until)));
+        }
+        let timer = async {
+            match next {
+                Some(at) => tokio::time::sleep_until(self.services.instant(at).into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            heard = self.heard.recv(), if self.keyboard.is_some() => self.hear(heard.unwrap_or(Heard::Gone)),
+            signal = self.signals.next() => self.signal(signal),
+            msg = self.messages.recv() => {
+                if let Some(msg) = msg {
+                    self.message(msg, Cause::Program);
+                }
+            }
+            () = timer => {
+                let now = self.services.now();
+                let toast = self.state.facts.toast.as_ref().is_some_and(|toast| toast.until <= now);
+                if toast || self.wake.is_some_and(|at| at <= now) {
+                    self.wake = None;
+                    self.message(Msg::Tick, Cause::Program);
+                }
+            }
+        }
+    }
+
+    /// Takes everything that waits, so that ten queued keys are one frame.
+    fn drain(&mut self) {
+        for _ in 0..CHANNEL {
+            let Ok(heard) = self.heard.try_recv() else { break };
+            self.hear(heard);
+        }
+        for _ in 0..CHANNEL {
+            let Ok(msg) = self.messages.try_recv() else { break };
+            self.message(msg, Cause::Program);
+        }
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        let msg = match heard {
+            Heard::Gone => Msg::Hangup,
+            Heard::Input(Input::Key(key)) => Msg::Key(key),
+            Heard::Input(Input::Paste(text)) => Msg::Paste(text),
+            Heard::Input(Input::Mouse(mouse)) => Msg::Mouse(mouse),
+            Heard::Input(Input::Focus(focused)) => Msg::Focus(focused),
+        };
+        self.message(msg, Cause::Key);
+    }
+
+    fn signal(&mut self, kind: Caught) {
+        match kind {
+            Caught::Resize => {
+                let size = self.front.resize();
+                self.message(Msg::Resize(size.0, size.1), Cause::Program);
+                self.dirty = Dirty::Now;
+            }
+            Caught::Suspend => self.suspend(),
+            Caught::Continue => self.resume(),
+            Caught::End => self.message(Msg::Hangup, Cause::Program),
+        }
+    }
+
+    fn message(&mut self, msg: Msg, cause: Cause) {
+        let now = self.services.now();
+        if let Msg::Ended(id, _) = &msg {
+            self.effects.jobs.forget(*id);
+        }
+        let effects = update::update(&mut self.state, now, msg);
+        let dirty = if cause == Cause::Key { Dirty::Now } else { Dirty::Soon };
+        self.dirty = self.dirty.max(dirty);
+        for effect in effects {
+            match self.effects.act(effect, cause, &mut self.front) {
+                Acted::Done => {}
+                Acted::Wake(at) => self.wake = Some(self.wake.map_or(at, |old| old.min(at))),
+                Acted::Redraw => self.redraw(),
+                Acted::Suspend => self.suspend(),
+                Acted::Edit { path, line } => self.edit(&path, line),
+                Acted::Say(msg) => self.message(*msg, Cause::Program),
+            }
+        }
+        self.effects.keep(&self.state);
+    }
+
+    fn draw(&mut self) -> Result<(), Report> {
+        self.dirty = Dirty::No;
+        self.last_frame = self.services.now();
+        self.front.draw(&self.state)
+    }
+
+    fn redraw(&mut self) {
+        self.front.clear();
+        self.dirty = Dirty::Now;
+    }
+
+    fn suspend(&mut self) {
+        let Some(keyboard) = &mut self.keyboard else { return };
+        keyboard.park();
+        self.front.lend(|| {
+            // The shell takes over; SIGCONT brings us back here.
+            let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP);
+        });
+        self.resume();
+    }
+
+    fn resume(&mut self) {
+        if let Some(keyboard) = &self.keyboard {
+            keyboard.resume();
+        }
+        let size = self.front.resize();
+        self.message(Msg::Resize(size.0, size.1), Cause::Program);
+        self.redraw();
+    }
+
+    fn edit(&mut self, path: &std::path::Path, line: usize) {
+        let Some(keyboard) = &mut self.keyboard else { return };
+        keyboard.park();
+        let said = self.front.edit(path, line);
+        self.resume();
+        if let Err(report) = said {
+            let now = self.services.now();
+            self.state.facts.toast(now, report.to_string());
+        }
+    }
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug)]
+enum Caught {
+    Resize,
+    Suspend,
+    Continue,
+    End,
+}
+
+struct Signals {
+    resize: Signal,
+    stop: Signal,
+    cont: Signal,
+    ends: [Signal; 4],
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            resize: signal(SignalKind::window_change())?,
+            stop: signal(SignalKind::from_raw(nix::libc::SIGTSTP))?,
+            cont: signal(SignalKind::from_raw(nix::libc::SIGCONT))?,
+            ends: [
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::hangup())?,
+                signal(SignalKind::quit())?,
+                signal(SignalKind::interrupt())?,
+            ],
+        })
+    }
+
+    async fn next(&mut self) -> Caught {
+        let [term, hup, quit, int] = &mut self.ends;
+        tokio::select! {
+            _ = self.resize.recv() => Caught::Resize,
+            _ = self.stop.recv() => Caught::Suspend,
+            _ = self.cont.recv() => Caught::Continue,
+            _ = term.recv() => Caught::End,
+            _ = hup.recv() => Caught::End,
+            _ = quit.recv() => Caught::End,
+            _ = int.recv() => Caught::End,
+        }
+    }
+}
+
+/// Runs a future on a runtime made for the program.
+pub fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Report> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Report::new(Blame::Environment, format!("cannot start threads: {error}")))?;
+    let result = runtime.block_on(work);
+    // A job stuck in a system call must not keep the terminal.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    Ok(result)
+}

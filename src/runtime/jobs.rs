@@ -1,0 +1,129 @@
+//! Jobs: the only place that spawns tasks. A job gets data, a cancel token and a [`JobSink`]; it answers with messages
+//! under its number on the one bounded channel, and with `Ended` exactly once.
+
+mod chat;
+mod configs;
+mod harness;
+pub mod pr;
+mod setup;
+mod source;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::services::Services;
+use crate::app::effect::Job;
+use crate::app::job::JobId;
+use crate::app::msg::{Msg, PaneMsg};
+use crate::util::blame::{Blame, Report};
+use crate::util::sink::Sink;
+
+/// How many messages may wait; a job that says more waits for the screen.
+pub const CHANNEL: usize = 1024;
+
+/// Where a job's messages go.
+#[derive(Clone, Debug)]
+pub struct JobSink {
+    id: JobId,
+    to: mpsc::Sender<Msg>,
+}
+
+impl JobSink {
+    /// Tells a pane something.
+    pub fn send(&self, msg: PaneMsg) {
+        push(&self.to, Msg::Job(self.id, msg));
+    }
+
+    /// Makes a room's sink: each of its events becomes a message.
+    pub fn sink<E: 'static>(&self, wrap: impl Fn(E) -> PaneMsg + Send + Sync + 'static) -> Sink<E> {
+        let to = self.clone();
+        Arc::new(move |event| to.send(wrap(event)))
+    }
+}
+
+/// Puts a message on the bounded channel from any thread; waits while it is full, because the loop always drains.
+fn push(to: &mpsc::Sender<Msg>, mut msg: Msg) {
+    loop {
+        match to.try_send(msg) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => return,
+            Err(mpsc::error::TrySendError::Full(back)) => {
+                msg = back;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+}
+
+/// The running jobs' tokens.
+#[derive(Debug)]
+pub struct JobTable {
+    to: mpsc::Sender<Msg>,
+    live: HashMap<JobId, CancellationToken>,
+    services: Arc<Services>,
+}
+
+impl JobTable {
+    /// Makes an empty table that answers on `to`.
+    pub fn new(to: mpsc::Sender<Msg>, services: Arc<Services>) -> Self {
+        Self { to, live: HashMap::new(), services }
+    }
+
+    /// Starts a job.
+    pub fn start(&mut self, id: JobId, job: Job) {
+        let services = Arc::clone(&self.services);
+        self.spawn(id, move |sink, cancel| async move {
+            match job {
+                Job::Setup(job) => setup::run(job, services, sink, cancel).await,
+                Job::Chat(job) => chat::run(job, services, sink, cancel).await,
+                Job::Source(job) => source::run(job, services, sink, cancel).await,
+                Job::Harness(job) => harness::run(job, services, sink, cancel).await,
+                Job::Configs(job) => configs::run(job, services, sink, cancel).await,
+                Job::Pr(job) => pr::run(job, services, sink, cancel).await,
+            }
+        });
+    }
+
+    /// Starts a future as a job.
+    pub fn spawn<F>(&mut self, id: JobId, work: impl FnOnce(JobSink, CancellationToken) -> F)
+    where
+        F: Future<Output = Result<(), Report>> + Send + 'static,
+    {
+        let cancel = CancellationToken::new();
+        self.live.retain(|_, token| !token.is_cancelled());
+        self.live.insert(id, cancel.clone());
+        let to = self.to.clone();
+        let work = work(JobSink { id, to: to.clone() }, cancel);
+        #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+        tokio::spawn(async move {
+            #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+            let ended = tokio::spawn(work).await;
+            let result = ended.unwrap_or_else(|error| {
+                Err(Report::new(Blame::Bug, format!("a job of mlxport itself broke: {error}")))
+            });
+            let _ = to.send(Msg::Ended(id, result)).await;
+        });
+    }
+
+    /// Cancels a job; what it started is killed by its token or its drop.
+    pub fn cancel(&mut self, id: JobId) {
+        if let Some(token) = self.live.remove(&id) {
+            token.cancel();
+        }
+    }
+
+    /// Cancels every job.
+    pub fn cancel_all(&mut self) {
+        for (_, token) in self.live.drain() {
+            token.cancel();
+        }
+    }
+
+    /// Forgets a job that ended.
+    pub fn forget(&mut self, id: JobId) {
+        self.live.remove(&id);
+    }
+}

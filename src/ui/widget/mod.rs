@@ -1,0 +1,3 @@
+//! Pieces that several panes draw.
+
+pub mod editor;
