@@ -1,4 +1,15 @@
-//! The conversation: a pure state machine, the client that speaks to an OpenAI-compatible endpoint, approvals.
-//! Start with [`data`].
+//! The conversation: what was said, what happens next, and the client that speaks to an OpenAI-compatible endpoint.
+//!
+//! Read [`data`] first (plain types), then [`machine`] (pure: inputs to outputs), then [`client`] (the only place that
+//! names async-openai). [`transcript`] and [`context`] make requests out of the conversation, [`approval`] turns the
+//! person's decision into what a tool may write, [`manual`] is the provider without a network, [`prompt`] the texts.
+//! Tools themselves are in the room `tools`.
 
+pub mod approval;
+pub mod client;
+pub mod context;
 pub mod data;
+pub mod machine;
+pub mod manual;
+pub mod prompt;
+pub mod transcript;

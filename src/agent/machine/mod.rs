@@ -1,0 +1,347 @@
+//! The conversation as a pure state machine: inputs in, outputs as data out. No clock, no network, no task: the time
+//! comes with each input, and `runtime` carries out what is asked.
+//!
+//! [`turn`] holds requests, streams and retries; [`calls`] holds tool calls and approvals; [`restore`] rebuilds a
+//! machine from a session's entries.
+
+mod calls;
+mod partial;
+mod restore;
+mod turn;
+
+#[cfg(test)]
+mod tests;
+
+pub use calls::{CallPhase, CallProgress, Round};
+pub use partial::{Partial, PartialCall};
+
+use super::context::Meter;
+use super::data::{
+    ChatRequest, Decision, Entry, Message, Proposal, StreamEvent, StreamFailure, ToolOutcome, ToolRun,
+    ToolSpec, Usage,
+};
+use super::transcript::Transcript;
+use crate::util::blame::Report;
+
+/// One conversation with a model.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    setup: Setup,
+    transcript: Transcript,
+    state: State,
+    /// What the person typed while the model was busy, oldest first.
+    queue: Vec<String>,
+    turn: Turn,
+    /// The last count that the endpoint gave.
+    usage: Option<Usage>,
+    streams: u64,
+    minted: u64,
+    /// How many messages of the transcript the person has already copied out (manual provider).
+    shown: usize,
+    now_ms: u64,
+    out: Vec<Output>,
+}
+
+/// What a conversation needs to know before it starts; may change between turns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setup {
+    pub provider: Provider,
+    pub model: String,
+    pub system: String,
+    pub tools: Vec<ToolSpec>,
+    pub limits: Limits,
+}
+
+/// Who answers requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provider {
+    /// An OpenAI-compatible endpoint.
+    Endpoint,
+    /// The person carries text to a model and back.
+    Manual,
+}
+
+/// Where a conversation stops by itself. A limit that is reached is a state, and the person may go on from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Rounds of tool calls in one turn.
+    pub rounds: u32,
+    /// Tokens in one turn, as counted by the endpoint.
+    pub tokens: Option<u64>,
+    /// Attempts for one request, the first included.
+    pub attempts: u32,
+    /// Rounds in a row in which no call could be understood.
+    pub malformed_rounds: u32,
+    /// The longest wait before a retry; an endpoint that asks for more stops the turn.
+    pub longest_wait_ms: u64,
+    /// Size of the model's context in tokens, if known.
+    pub context: Option<u64>,
+    /// Limit of output tokens sent with each request.
+    pub output: Option<u32>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rounds: 60,
+            tokens: None,
+            attempts: 6,
+            malformed_rounds: 4,
+            longest_wait_ms: 300_000,
+            context: None,
+            output: None,
+        }
+    }
+}
+
+/// What the conversation is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// The person's turn.
+    Idle,
+    /// A request is out.
+    Streaming { stream: u64, attempt: u32, since_ms: u64, partial: Partial },
+    /// An attempt failed; the next follows at `until_ms`.
+    WaitingRetry { attempt: u32, until_ms: u64, failure: StreamFailure },
+    /// The model's tool calls run, one after another; one of them may wait for the person.
+    Tools(Round),
+    /// The person carries `request` to a model; `problem` is set when a reply could not be read.
+    ManualWaiting { request: String, problem: Option<String> },
+    /// The person interrupted; the queue is kept.
+    Interrupted,
+    /// The turn stopped for a reason that is not the model's to mend.
+    Stopped { report: Report },
+    /// A limit of the turn was reached.
+    BudgetSpent { budget: Budget },
+}
+
+/// The limit that a turn reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    Rounds(u32),
+    Tokens(u64),
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The person sent a message; queued while busy.
+    User(String),
+    /// A stream said something; dropped when the stream is not the current one.
+    Stream { stream: u64, event: StreamEvent },
+    /// A tool worked out what it would change, or why it cannot.
+    Proposed { call_id: String, result: Result<Proposal, String> },
+    /// The person judged a proposal.
+    Decided { call_id: String, decision: Decision },
+    /// A tool call ended.
+    ToolEnded { call_id: String, outcome: ToolOutcome },
+    /// The person wants it to stop now.
+    Interrupt,
+    /// The person does not want to wait, or wants to go on from a stop.
+    Retry,
+    /// Time passed.
+    Tick,
+    /// The person pasted a model's reply.
+    ManualReply(String),
+    /// The person edited the queue.
+    Queue(QueueEdit),
+    /// The person wants the queue sent now, interrupting the model.
+    Steer,
+}
+
+/// A change to the queue by position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueEdit {
+    Replace { index: usize, text: String },
+    Remove { index: usize },
+    Move { from: usize, to: usize },
+}
+
+/// What must be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send this request; its events come back with the same number.
+    OpenStream { stream: u64, request: ChatRequest },
+    /// Drop the connection.
+    CloseStream { stream: u64 },
+    /// Work out what this call would change, without changing it.
+    Prepare { run: ToolRun },
+    /// Run this call.
+    RunTool { run: ToolRun },
+    /// Kill this call's processes; it still ends with [`Input::ToolEnded`], its partial output kept.
+    KillTool { call_id: String },
+    /// Append to the session log.
+    Record(Entry),
+    /// Tell a person who is looking elsewhere.
+    Notify(Notice),
+}
+
+/// What is worth a person's attention.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    TurnEnded,
+    ApprovalNeeded {
+        title: String,
+    },
+    Stopped {
+        text: String,
+    },
+    /// Older tool outputs were left out of the request to fit the context.
+    Trimmed,
+}
+
+/// What a turn has used so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Turn {
+    rounds: u32,
+    malformed: u32,
+    tokens: u64,
+    /// The endpoint said that the request was too long; requests are made shorter.
+    overflowed: bool,
+}
+
+impl Machine {
+    /// Starts an empty conversation.
+    pub fn new(setup: Setup) -> Self {
+        Self {
+            setup,
+            transcript: Transcript::default(),
+            state: State::Idle,
+            queue: Vec::new(),
+            turn: Turn::default(),
+            usage: None,
+            streams: 0,
+            minted: 0,
+            shown: 0,
+            now_ms: 0,
+            out: Vec::new(),
+        }
+    }
+
+    /// Takes one input at a time in milliseconds (any origin, never going back) and says what must be done.
+    pub fn step(&mut self, now_ms: u64, input: Input) -> Vec<Output> {
+        self.now_ms = now_ms;
+        match input {
+            Input::User(text) => self.user(text),
+            Input::Stream { stream, event } => self.stream_event(stream, event),
+            Input::Proposed { call_id, result } => self.proposed(&call_id, result),
+            Input::Decided { call_id, decision } => self.decided(&call_id, decision),
+            Input::ToolEnded { call_id, outcome } => self.tool_ended(&call_id, outcome),
+            Input::Interrupt => self.interrupt(),
+            Input::Retry => self.retry(),
+            Input::Tick => self.tick(),
+            Input::ManualReply(text) => self.manual_reply(&text),
+            Input::Queue(edit) => self.edit_queue(edit),
+            Input::Steer => self.steer(),
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    /// Gives the present state.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Gives the messages so far, without the one that is being streamed.
+    pub fn messages(&self) -> &[Message] {
+        self.transcript.messages()
+    }
+
+    /// Gives what waits to be sent.
+    pub fn queue(&self) -> &[String] {
+        &self.queue
+    }
+
+    /// Gives the setup.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Changes provider, model, prompt, tools or limits; the next request uses them.
+    pub fn configure(&mut self, setup: Setup) {
+        if setup.provider != self.setup.provider {
+            self.shown = 0;
+        }
+        self.setup = setup;
+    }
+
+    /// Says whether something is under way, so that a message would be queued.
+    pub fn is_busy(&self) -> bool {
+        match self.state {
+            State::Streaming { .. }
+            | State::WaitingRetry { .. }
+            | State::Tools(_)
+            | State::ManualWaiting { .. } => true,
+            State::Idle | State::Interrupted | State::Stopped { .. } | State::BudgetSpent { .. } => false,
+        }
+    }
+
+    /// Gives when the machine wants a [`Input::Tick`], if at all.
+    pub fn wake_at_ms(&self) -> Option<u64> {
+        match self.state {
+            State::WaitingRetry { until_ms, .. } => Some(until_ms),
+            _ => None,
+        }
+    }
+
+    /// Gives the proposal that waits for the person.
+    pub fn proposal(&self) -> Option<&Proposal> {
+        match &self.state {
+            State::Tools(round) => round.proposal(),
+            _ => None,
+        }
+    }
+
+    /// Gives what the model has said in the running stream.
+    pub fn partial(&self) -> Option<&Partial> {
+        match &self.state {
+            State::Streaming { partial, .. } => Some(partial),
+            _ => None,
+        }
+    }
+
+    /// Gives how full the context is.
+    pub fn meter(&self) -> Meter {
+        Meter::of(self.usage, self.transcript.messages(), &self.setup)
+    }
+
+    /// Gives the whole conversation as text to copy (manual provider), for a fresh chat window.
+    pub fn manual_full_text(&self) -> String {
+        super::manual::full_text(&self.setup, self.transcript.messages())
+    }
+
+    fn edit_queue(&mut self, edit: QueueEdit) {
+        let len = self.queue.len();
+        match edit {
+            QueueEdit::Replace { index, text } if index < len => self.queue[index] = text,
+            QueueEdit::Remove { index } if index < len => drop(self.queue.remove(index)),
+            QueueEdit::Move { from, to } if from < len && to < len => {
+                let text = self.queue.remove(from);
+                self.queue.insert(to, text);
+            }
+            QueueEdit::Replace { .. } | QueueEdit::Remove { .. } | QueueEdit::Move { .. } => return,
+        }
+        self.record_queue();
+    }
+
+    fn record_queue(&mut self) {
+        let messages = self.queue.clone();
+        self.record(Entry::Queue { messages });
+    }
+
+    fn record(&mut self, entry: Entry) {
+        self.out.push(Output::Record(entry));
+    }
+
+    /// Adds a message to the conversation and to the log.
+    fn say(&mut self, message: Message) {
+        self.transcript.push(message.clone());
+        self.record(Entry::Message { message });
+    }
+
+    fn stop(&mut self, report: Report) {
+        self.record(Entry::Stopped { report: report.clone() });
+        self.out.push(Output::Notify(Notice::Stopped { text: report.text.clone() }));
+        self.state = State::Stopped { report };
+    }
+}
