@@ -1,0 +1,194 @@
+//! config.toml as a flat table of known keys with their lines, and warnings for unknown ones.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use toml_edit::{Document, Item, TableLike};
+
+use super::error::ConfigError;
+use crate::util::fs;
+
+/// Every key that config.toml may hold. `keys` is a table of its own, read by the keymap.
+pub(super) const KNOWN: [&str; 14] = [
+    "theme",
+    "log",
+    "model.provider",
+    "model.base_url",
+    "model.api_key",
+    "model.name",
+    "workspace.mlx_lm",
+    "workspace.fork",
+    "workspace.push",
+    "env.python",
+    "hub.endpoint",
+    "hub.token",
+    "hub.offline",
+    "keys",
+];
+
+/// A key that nobody reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    pub path: PathBuf,
+    pub line: usize,
+    pub key: String,
+    /// The known key that it looks like.
+    pub nearest: Option<&'static str>,
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}: unknown key `{}`", self.path.display(), self.line, self.key)?;
+        match self.nearest {
+            Some(nearest) => write!(f, "; did you mean `{nearest}`?"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One value and its line.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub item: Item,
+    pub line: usize,
+}
+
+/// config.toml, flattened.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ConfigFile {
+    entries: BTreeMap<&'static str, Entry>,
+    pub keys: toml::Table,
+    pub warnings: Vec<Warning>,
+}
+
+impl ConfigFile {
+    /// Reads the file; one that does not exist is empty.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        if !path.exists() {
+            return Ok(Self::default());
+        }
+        Self::parse(path, &fs::read_text(path)?)
+    }
+
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let line_of = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
+        let doc = Document::parse(text).map_err(|error| ConfigError::Syntax {
+            path: path.to_path_buf(),
+            line: error.span().map_or(1, |span| line_of(span.start)),
+            text: error.message().to_string(),
+        })?;
+        let mut file = Self::default();
+        let mut flat = Vec::new();
+        flatten(doc.as_table(), "", &mut flat);
+        for (key, item, offset) in flat {
+            let line = line_of(offset);
+            match KNOWN.iter().find(|known| **known == key) {
+                Some(known) => drop(file.entries.insert(known, Entry { item: item.clone(), line })),
+                None => file.warnings.push(Warning {
+                    path: path.to_path_buf(),
+                    line,
+                    nearest: nearest(&key),
+                    key,
+                }),
+            }
+        }
+        if let Some(table) = doc.get("keys").filter(|item| item.is_table_like()) {
+            let mut wrapped = toml_edit::DocumentMut::new();
+            wrapped.insert("keys", table.clone());
+            let parsed: toml::Table = toml::from_str(&wrapped.to_string()).unwrap_or_default();
+            file.keys = parsed.get("keys").and_then(|value| value.as_table()).cloned().unwrap_or_default();
+        }
+        Ok(file)
+    }
+
+    pub fn get(&self, key: &str) -> Option<&Entry> {
+        self.entries.get(key)
+    }
+}
+
+fn flatten<'a>(table: &'a dyn TableLike, prefix: &str, out: &mut Vec<(String, &'a Item, usize)>) {
+    let sections = |name: &str| KNOWN.iter().any(|known| known.starts_with(&format!("{name}.")));
+    for (name, item) in table.iter() {
+        let key = if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
+        let offset = table
+            .get_key_value(name)
+            .and_then(|(key, _)| key.span())
+            .or_else(|| item.span())
+            .map_or(0, |span| span.start);
+        match item.as_table_like() {
+            Some(inner) if sections(&key) => flatten(inner, &key, out),
+            _ => out.push((key, item, offset)),
+        }
+    }
+}
+
+/// Finds the known key that a mistyped one most likely meant.
+fn nearest(key: &str) -> Option<&'static str> {
+    let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_string();
+    KNOWN
+        .iter()
+        .map(|known| {
+            // A right name in the wrong section is the commonest mistake, so the last part alone may match.
+            let whole = distance(key, known);
+            let part = distance(&last(key), &last(known)) + 1;
+            (whole.min(part), *known)
+        })
+        .min()
+        .filter(|(distance, known)| *distance <= 3.max(known.len() / 4))
+        .map(|(_, known)| known)
+}
+
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut before = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let changed = before + usize::from(from != *to);
+            before = row[j + 1];
+            row[j + 1] = changed.min(before + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
+        ConfigFile::parse(Path::new("config.toml"), text)
+    }
+
+    #[test]
+    fn unknown_keys_are_warned_with_line_and_nearest_name() {
+        let file = parse(
+            "theme = \"dark\"\n\n[model]\nbase_ulr = \"x\"\nflavour = 1\n[workspace]\npython = \"p\"\n",
+        )
+        .expect("valid TOML");
+        let shown: Vec<String> = file.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown,
+            [
+                "config.toml:4: unknown key `model.base_ulr`; did you mean `model.base_url`?",
+                "config.toml:5: unknown key `model.flavour`",
+                "config.toml:7: unknown key `workspace.python`; did you mean `env.python`?",
+            ]
+        );
+    }
+
+    #[test]
+    fn bad_toml_names_the_line() {
+        let error = parse("theme = \"dark\"\nlog = \n").expect_err("no value");
+        assert!(error.to_string().starts_with("config.toml:2: not valid TOML:"), "{error}");
+    }
+
+    #[test]
+    fn the_keys_table_is_kept_whole() {
+        let file = parse("[keys]\nquit = \"ctrl-q\"\n[keys.source]\njump = \"g\"\n").expect("valid TOML");
+        assert_eq!(file.keys["quit"].as_str(), Some("ctrl-q"));
+        assert_eq!(file.keys["source"]["jump"].as_str(), Some("g"));
+        assert_eq!(file.warnings, []);
+    }
+}
