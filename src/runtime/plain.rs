@@ -8,7 +8,7 @@ pub fn lines(entry: &Entry) -> Vec<String> {
     let (label, text) = match entry {
         Entry::Note { label, text } => (label.as_str(), text.clone()),
         Entry::Person { step } => ("person (recorded)", step.words()),
-        Entry::Chat { .. } | Entry::Check { .. } => return Vec::new(),
+        _ => return Vec::new(),
     };
     neutralise(&text).lines().map(|line| format!("[{label}] {line}")).collect()
 }

@@ -1,19 +1,133 @@
-//! What the session log holds, as plain data. (First shape, for the panes to code against; the session room deepens it.)
+//! What a session keeps, as plain data. A recording is the same lines with the live state left out.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-/// One entry of the session log; the writer adds version, sequence number and time.
+use crate::agent::data::{Entry as ChatEntry, Message, Proposal};
+use crate::harness::data::{RunResult, Verdict};
+use crate::port::data::EditReceipt;
+use crate::tools::data::Artifact;
+use crate::util::blame::Report;
+
+/// Version of the lines.
+pub const VERSION: u32 = 1;
+
+/// One line of a log or recording.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    pub v: u32,
+    pub seq: u64,
+    /// RFC 3339 in UTC.
+    pub ts: String,
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
+/// What a line says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Entry {
-    /// Something of the conversation.
-    Chat { entry: crate::agent::data::Entry },
-    /// A check ended.
-    Check { result: Box<crate::harness::data::RunResult> },
+    /// The first line.
+    Header(Header),
+    /// The conversation: messages, proposals, decisions, the queue.
+    Chat { entry: ChatEntry },
+    /// A tool run's card, and what it left.
+    Tool { call_id: String, summary: String, artifacts: Vec<Artifact> },
+    /// A check that the person or a save started.
+    Check { result: Box<RunResult> },
+    /// An edit that the person made in the port's pane.
+    Edit { receipt: EditReceipt },
+    /// The workspace: what was built, and from where.
+    Setup { text: String },
+    /// The composer. Live: the latest wins.
+    Draft(Draft),
+    /// A pane's own state: cursor, folds, pinned run, editor buffer. Live: the latest of each pane wins.
+    Pane { pane: String, state: Value },
+    /// Text that the person typed, or program output that they inserted. Live: the latest of each field wins.
+    Voice { field: String, text: String },
+    /// The person staged, wrote for upstream's humans, committed or pushed. The log says that it happened.
+    Person { step: PersonStep },
     /// Something worth a line in the plain transcript.
     Note { label: String, text: String },
-    /// An act of the person.
-    Person { step: PersonStep },
+    /// An error as the person saw it.
+    Error { report: Report },
+    /// A line of a later version; skipped.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What the session is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    pub session: String,
+    pub model_type: String,
+    pub created: String,
+    /// The language model, as the endpoint names it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub model: String,
+    /// mlxport, mlx, mlx-lm, transformers, torch, the harness.
+    #[serde(default)]
+    pub versions: BTreeMap<String, String>,
+    /// Whether the language model's turns come from a recording.
+    #[serde(default)]
+    pub recording: bool,
+}
+
+/// The composer's text and the cursor in it, in characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    pub text: String,
+    pub cursor: usize,
+}
+
+/// What is live now: the latest of each.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Live {
+    #[serde(default)]
+    pub draft: Draft,
+    #[serde(default)]
+    pub queue: Vec<String>,
+    #[serde(default)]
+    pub panes: BTreeMap<String, Value>,
+    #[serde(default)]
+    pub voice: BTreeMap<String, String>,
+}
+
+/// A session in the list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    pub id: String,
+    pub model_type: String,
+    pub created: String,
+    /// When the last line was written.
+    pub updated: String,
+    /// The person's messages.
+    pub turns: usize,
+    #[serde(default)]
+    pub last_verdict: Option<Verdict>,
+    #[serde(default)]
+    pub recording: bool,
+}
+
+/// A whole log, folded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Restored {
+    pub header: Header,
+    pub live: Live,
+    pub summary: Summary,
+    pub messages: Vec<Message>,
+    /// Cards by call.
+    pub cards: BTreeMap<String, String>,
+    /// Proposals that nobody has decided on.
+    pub undecided: Vec<Proposal>,
+    pub last_check: Option<RunResult>,
+    pub acts: Vec<PersonStep>,
+    /// Lines that are no JSON of ours; they were skipped.
+    pub damaged: usize,
+    /// Lines of a later version; they were skipped.
+    pub unknown: usize,
 }
 
 /// What a recording's person does between the model's turns.
@@ -24,6 +138,8 @@ pub enum PersonStep {
     Say { text: String },
     /// Accepts the waiting proposal.
     Approve,
+    /// Accepts the waiting proposal with this text in its place.
+    ApproveEdited { after: String },
     /// Refuses the waiting proposal.
     Deny { reason: String },
     /// Stages a whole file of the branch.
@@ -39,7 +155,10 @@ pub enum PersonStep {
 impl PersonStep {
     /// Whether the step belongs to the pull request's pane.
     pub fn is_for_pr(&self) -> bool {
-        !matches!(self, Self::Say { .. } | Self::Approve | Self::Deny { .. })
+        match self {
+            Self::Stage { .. } | Self::Voice { .. } | Self::Commit { .. } | Self::Push { .. } => true,
+            Self::Say { .. } | Self::Approve | Self::ApproveEdited { .. } | Self::Deny { .. } => false,
+        }
     }
 
     /// Says what it is, for the hint "play: …".
@@ -47,6 +166,7 @@ impl PersonStep {
         match self {
             Self::Say { .. } => "send the message".into(),
             Self::Approve => "accept the edit".into(),
+            Self::ApproveEdited { .. } => "accept the edit with a change".into(),
             Self::Deny { .. } => "refuse the edit".into(),
             Self::Stage { path } => format!("stage {path}"),
             Self::Voice { field, .. } => format!("write {field}"),
@@ -54,4 +174,11 @@ impl PersonStep {
             Self::Push { .. } => "push to the fork".into(),
         }
     }
+}
+
+/// A step, and how many of the model's messages came before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimedStep {
+    pub after_turn: usize,
+    pub step: PersonStep,
 }

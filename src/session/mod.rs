@@ -1,3 +1,23 @@
-//! The session: append-only log, its writer task, resume, recordings.
+//! The session: an append-only log that is enough to rebuild the screen, its writer thread, resume, and recordings
+//! with the local endpoint that replays them.
+//!
+//! A session's folder holds `log.jsonl` (everything, one JSON line an entry, redacted before it is written),
+//! `state.json` (what is live now: drafts, panes, figures for the list; written atomically, so that resume need not
+//! read the log first) and `lock`. Start at [`data::Entry`], then [`writer`] and [`resume`].
 
 pub mod data;
+pub mod error;
+mod fold;
+mod folder;
+mod log;
+pub mod redact;
+pub mod resume;
+mod state;
+pub mod writer;
+
+pub use data::{Entry, Header, Line, PersonStep, Restored, Summary};
+pub use error::SessionError;
+pub use folder::{find, list};
+pub use redact::Redactor;
+pub use resume::{Opened, create, history, open};
+pub use writer::{Recorder, Writer};

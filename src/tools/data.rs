@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::data::{Proposal, ToolOutcome, ToolRun};
 use crate::harness::data::{Event, RunResult};
+use crate::port::data::EditReceipt;
 
 /// How the text of every applied edit begins, so that a recording can tell an agreed edit from a denied one.
 pub const APPLIED: &str = "Applied: ";
@@ -42,18 +43,4 @@ pub struct ToolEnd {
 pub enum Artifact {
     Check { result: Box<RunResult> },
     Edit { receipt: EditReceipt },
-}
-
-/// Proof that an agreed edit was written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EditReceipt {
-    /// Relative to the checkout.
-    pub path: String,
-    /// Hash of the text before; none for a new file.
-    #[serde(default)]
-    pub before_sha256: Option<String>,
-    pub after_sha256: String,
-    /// Where the old text was kept, if there was one.
-    #[serde(default)]
-    pub backup: Option<String>,
 }

@@ -19,6 +19,6 @@ pub mod registry;
 mod search_sources;
 mod write_port;
 
-pub use data::{Artifact, EditReceipt, Prepared, ToolEnd, ToolEvent};
+pub use data::{Artifact, Prepared, ToolEnd, ToolEvent};
 pub use error::ToolError;
 pub use registry::{Registry, Services, ToolContext};

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::data::{APPLIED, Artifact, EditReceipt, Prepared, ToolEnd, ToolEvent};
+use super::data::{APPLIED, Artifact, Prepared, ToolEnd, ToolEvent};
 use super::error::ToolError;
 use super::paths::{Roots, Writable};
 use super::propose;
@@ -19,6 +19,7 @@ use crate::agent::data::{
     Approval, ApprovedEdit, EditOrigin, Proposal, ToolCall, ToolOutcome, ToolRun, ToolSpec,
 };
 use crate::harness::data::{Event, RunResult, TwinRequest};
+use crate::port::data::EditReceipt;
 use crate::util::blame::Report;
 use crate::util::sink::Sink;
 

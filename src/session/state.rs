@@ -1,0 +1,59 @@
+//! `state.json`: what is live now and the list's figures, as of a length of the log. Small, written atomically; a
+//! session of 100 MB opens by it alone. It can always be made again from the log.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::data::{Entry, Header, Line, Live, Summary, VERSION};
+use super::log::{self, Read1};
+use crate::util::fs::{self, FsError};
+
+/// The live state as of `log_len` bytes of the log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub v: u32,
+    /// The next line's number.
+    pub next_seq: u64,
+    pub log_len: u64,
+    pub header: Header,
+    pub summary: Summary,
+    pub live: Live,
+}
+
+impl State {
+    /// Reads the state, and what the log says after it. A missing, damaged or foreign state costs reading the log.
+    pub fn load(folder: &Path) -> Result<Self, FsError> {
+        let log = folder.join("log.jsonl");
+        let length =
+            std::fs::metadata(&log).map_err(|source| FsError::Read { path: log.clone(), source })?.len();
+        let stored = std::fs::read(folder.join("state.json")).ok();
+        let stored = stored.and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
+        let mut state =
+            stored.filter(|state| state.v == VERSION && state.log_len <= length).unwrap_or_default();
+        state.v = VERSION;
+        let from = state.log_len;
+        state.log_len = log::read_from(&log, from, |read| {
+            if let Read1::Line(line) = read {
+                state.next_seq = state.next_seq.max(line.seq + 1);
+                state.follow(&line);
+            }
+        })?;
+        Ok(state)
+    }
+
+    /// Takes a line that was written.
+    pub fn follow(&mut self, line: &Line) {
+        if let Entry::Header(header) = &line.entry {
+            self.header = header.clone();
+        }
+        self.summary.take(line);
+        self.live.take(&line.entry);
+    }
+
+    /// Writes the state.
+    pub fn store(&self, folder: &Path) -> Result<(), FsError> {
+        let bytes = serde_json::to_vec(self).unwrap_or_default();
+        fs::write_atomic(&folder.join("state.json"), &bytes)
+    }
+}
