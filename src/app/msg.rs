@@ -5,7 +5,7 @@ use super::job::JobId;
 use super::key::{Key, Mouse};
 use super::pane::{PaneId, chat, configs, harness, pr, source};
 use super::setup;
-use crate::session::data::PersonStep;
+use crate::session::data::{Live, PersonStep};
 use crate::util::blame::Report;
 
 /// Everything that can happen to the program.
@@ -30,6 +30,8 @@ pub enum Msg {
     Ended(JobId, Result<(), Report>),
     /// A pane tells a pane something.
     Post(PaneMsg),
+    /// What an earlier run of this session kept.
+    Restore(Box<Live>),
     /// Time has passed.
     Tick,
     /// The terminal is gone or a signal asks to end.

@@ -56,18 +56,15 @@ impl State {
         self.panes.get(self.focus).typing()
     }
 
-    /// Gives what must survive kill -9, for the session's state file.
-    pub fn save(&self) -> serde_json::Value {
-        let mut saved = serde_json::json!({
-            "v": 1,
+    /// Gives what must survive kill -9, one part a pane and `app` for the rest.
+    pub fn save(&self) -> serde_json::Map<String, serde_json::Value> {
+        let own = serde_json::json!({
             "focus": self.focus,
             "layout": self.choice,
             "model_type": self.facts.model_type,
             "configs": self.facts.configs,
         });
-        for pane in PaneId::ALL {
-            saved[pane.title().to_lowercase()] = self.panes.get(pane).save();
-        }
-        saved
+        let panes = PaneId::ALL.map(|pane| (pane.title().to_lowercase(), self.panes.get(pane).save()));
+        std::iter::once(("app".to_string(), own)).chain(panes).collect()
     }
 }

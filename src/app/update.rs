@@ -60,6 +60,7 @@ impl Turn<'_> {
                 }
             }
             Msg::Post(msg) => self.deliver(msg),
+            Msg::Restore(live) => self.restore(&live.panes),
             Msg::Tick => self.tick(),
             Msg::Hangup => self.quit(),
         }
@@ -234,6 +235,23 @@ impl Turn<'_> {
         match kind.pane() {
             None => self.state.setup.ended(result),
             Some(pane) => self.on_pane(pane, |pane, ctx| pane.ended(kind, result, ctx)),
+        }
+    }
+
+    fn restore(&mut self, saved: &std::collections::BTreeMap<String, serde_json::Value>) {
+        if let Some(own) = saved.get("app") {
+            let part = |name: &str| own.get(name).cloned().unwrap_or_default();
+            self.state.focus = serde_json::from_value(part("focus")).unwrap_or_default();
+            self.state.choice = serde_json::from_value(part("layout")).unwrap_or_default();
+            let facts = &mut self.state.facts;
+            facts.model_type = serde_json::from_value(part("model_type")).ok().flatten();
+            facts.configs = serde_json::from_value(part("configs")).unwrap_or_default();
+            self.state.relayout();
+        }
+        for pane in PaneId::ALL {
+            if let Some(part) = saved.get(&pane.title().to_lowercase()) {
+                self.on_pane(pane, |pane, ctx| pane.restore(part, ctx));
+            }
         }
     }
 

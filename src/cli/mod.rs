@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::config::{Env, Flags, Settings};
 use crate::util::blame::Report;
 
 mod check;
@@ -51,6 +52,37 @@ pub struct Common {
     /// Log more, to the data folder's logs (-v info, -vv debug)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// The chat's endpoint, ending before /chat/completions [env: MLXPORT_BASE_URL]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Settings")]
+    pub base_url: Option<String>,
+    /// The chat's model [env: MLXPORT_MODEL]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Settings")]
+    pub model: Option<String>,
+    /// openai-compatible, or manual: you carry text to a web chat and back
+    #[arg(long, global = true, value_name = "KIND", help_heading = "Settings")]
+    pub provider: Option<String>,
+    /// Where mlx-lm comes from: a git URL, a local clone, or pypi
+    #[arg(long, global = true, value_name = "SOURCE", help_heading = "Settings")]
+    pub mlx_lm: Option<String>,
+}
+
+impl Common {
+    /// Resolves all settings: flag > environment > config.toml > default.
+    pub fn settings(&self) -> Result<Settings, Report> {
+        self.settings_in(&Env::from_process())
+    }
+
+    fn settings_in(&self, env: &Env) -> Result<Settings, Report> {
+        let flags = Flags {
+            home: self.home.clone(),
+            base_url: self.base_url.clone(),
+            model: self.model.clone(),
+            provider: self.provider.clone(),
+            mlx_lm: self.mlx_lm.clone(),
+            verbose: self.verbose,
+        };
+        Settings::load(flags, env).map_err(|error| Report::from(&error))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,6 +107,9 @@ enum Command {
     ConfigDiff(config_diff::Args),
     #[command(name = "__sandbox", hide = true)]
     Sandbox(sandbox::Args),
+    /// Breaks on purpose, on the screen, so that the tests can see the terminal given back
+    #[command(name = "__panic", hide = true)]
+    Panic,
     #[command(name = "__job", hide = true)]
     Job(job::Args),
 }
@@ -105,6 +140,7 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Check(args)) => check::run(args, &common),
         Some(Command::ConfigDiff(args)) => config_diff::run(args, &common),
         Some(Command::Sandbox(args)) => sandbox::run(args),
+        Some(Command::Panic) => open::panic(&common),
         Some(Command::Job(args)) => job::run(args, &common),
     }
 }

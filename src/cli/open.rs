@@ -1,24 +1,61 @@
 //! `mlxport` and `mlxport port MODEL`: open the workbench.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{Common, output};
-use crate::config::Home;
-use crate::runtime::{self, Options};
-use crate::util::blame::Report;
+use crate::runtime::{self, Options, Start};
+use crate::util::blame::{Blame, Report};
 
 #[derive(Debug, Default, clap::Args)]
 pub struct PortArgs {
-    /// model_type, Hub repo id, link, or checkpoint folder
+    /// model_type such as arcee, or a checkpoint folder with a config.json
     pub model: Option<String>,
+    /// Another config.json or checkpoint folder for the configs pane and the twins
+    #[arg(long = "config", value_name = "FILE")]
+    pub configs: Vec<PathBuf>,
 }
 
+/// Opens the workbench on a model, or on the last session.
 pub fn run(args: PortArgs, common: &Common) -> Result<ExitCode, Report> {
-    let home = common.home.clone().unwrap_or_else(|| std::path::PathBuf::from("mlxport-home"));
-    let options = Options {
-        home: Home::at(home),
-        model_type: args.model,
-        plain: common.plain.then_some(output::line as fn(&str)),
-    };
+    let mut options = options(common)?;
+    options.configs = args.configs;
+    if let Some(model) = args.model {
+        let (model_type, folder) = model_type(&model)?;
+        options.configs.extend(folder);
+        options.start = Start::New { model_type: Some(model_type) };
+    }
     runtime::run(options)
+}
+
+/// Gives what every way into the workbench starts from.
+pub(super) fn options(common: &Common) -> Result<Options, Report> {
+    let mut options = Options::new(common.settings()?);
+    options.plain = common.plain.then_some(output::line as fn(&str));
+    Ok(options)
+}
+
+/// Opens the screen and breaks in a job (tests only).
+pub fn panic(common: &Common) -> Result<ExitCode, Report> {
+    let mut options = options(common)?;
+    options.break_soon = true;
+    runtime::run(options)
+}
+
+/// Takes a model type, or the folder or file of a checkpoint's config.
+fn model_type(model: &str) -> Result<(String, Option<PathBuf>), Report> {
+    let path = PathBuf::from(model);
+    let config = if path.is_dir() { path.join("config.json") } else { path.clone() };
+    if config.is_file() {
+        let found = crate::hub::model_type(&config)?;
+        return Ok((found, Some(path)));
+    }
+    let plain =
+        model.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) && !model.starts_with('.');
+    if !plain || model.is_empty() {
+        let text = format!("`{model}` is neither a model_type nor a folder with a config.json");
+        return Err(Report::new(Blame::User, text)
+            .hint("give a model_type such as arcee, or the path of a downloaded checkpoint"));
+    }
+    Ok((model.to_string(), None))
 }

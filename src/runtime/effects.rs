@@ -1,13 +1,12 @@
 //! Carries effects out. A person's act is done only when a key caused the very update that asked for it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::front::Front;
 use super::jobs::JobTable;
-use super::services::Services;
 use crate::app::effect::Effect;
 use crate::app::{Millis, Msg, State};
+use crate::session::{Entry, Writer};
 
 /// What caused an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +37,14 @@ pub enum Acted {
 /// What effects act on.
 pub struct Effects {
     pub jobs: JobTable,
-    services: Arc<Services>,
-    kept: serde_json::Value,
+    writer: Writer,
+    kept: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Effects {
-    /// Takes the table of jobs.
-    pub fn new(jobs: JobTable, services: Arc<Services>) -> Self {
-        Self { jobs, services, kept: serde_json::Value::Null }
+    /// Takes the table of jobs and the session's writer.
+    pub fn new(jobs: JobTable, writer: Writer) -> Self {
+        Self { jobs, writer, kept: serde_json::Map::new() }
     }
 
     /// Does one effect.
@@ -53,7 +52,10 @@ impl Effects {
         match effect {
             Effect::Start(id, job) => self.jobs.start(id, job),
             Effect::Cancel(id) => self.jobs.cancel(id),
-            Effect::Record(entry) => front.entry(&entry),
+            Effect::Record(entry) => {
+                front.entry(&entry);
+                self.writer.record(*entry);
+            }
             Effect::Person(_, request) => {
                 let _ = cause;
                 match request {}
@@ -70,19 +72,21 @@ impl Effects {
         Acted::Done
     }
 
-    /// Keeps what must survive kill -9, when it changed.
+    /// Keeps what must survive kill -9: each pane's part that changed.
     pub fn keep(&mut self, state: &State) {
-        let saved = state.save();
-        if saved != self.kept {
-            self.kept = saved;
+        for (pane, part) in state.save() {
+            if self.kept.get(&pane) != Some(&part) {
+                self.kept.insert(pane.clone(), part.clone());
+                self.writer.record(Entry::Pane { pane, state: part });
+            }
         }
     }
 
     /// Writes what is left before the program ends.
-    pub async fn finish(&mut self, state: &State) {
+    pub fn finish(&mut self, state: &State) {
         self.keep(state);
         self.jobs.cancel_all();
-        let _ = &self.services;
+        self.writer.flush();
     }
 }
 

@@ -14,6 +14,8 @@ use super::jobs::{CHANNEL, JobTable};
 use super::keyboard::{Heard, Keyboard};
 use super::services::Services;
 use crate::app::{Millis, Msg, State, update};
+use crate::session::Writer;
+use crate::session::data::Live;
 use crate::util::blame::{Blame, Report};
 
 /// Frames caused by jobs alone come no closer than this; a key is answered at once.
@@ -44,8 +46,8 @@ enum Dirty {
 }
 
 impl EventLoop {
-    /// Puts the loop together. `make` gets the channel's sender for everything that answers on it.
-    pub fn new(state: State, services: Arc<Services>, front: Front) -> Result<Self, Report> {
+    /// Puts the loop together.
+    pub fn new(state: State, services: Arc<Services>, front: Front, writer: Writer) -> Result<Self, Report> {
         let (to, messages) = mpsc::channel(CHANNEL);
         let (say, heard) = mpsc::channel(CHANNEL);
         let broken = |error: std::io::Error| {
@@ -56,7 +58,7 @@ impl EventLoop {
             Front::Plain(_) => None,
         };
         let jobs = JobTable::new(to, Arc::clone(&services));
-        let effects = Effects::new(jobs, Arc::clone(&services));
+        let effects = Effects::new(jobs, writer);
         let signals = Signals::listen().map_err(broken)?;
         let (wake, dirty) = (None, Dirty::Now);
         Ok(Self {
@@ -80,7 +82,7 @@ impl EventLoop {
         self.message(Msg::Resize(size.0, size.1), Cause::Program);
         self.draw()?;
         self.start();
-        while !self.state.quitting {
+        while !self.state.quitting && !super::terminal::panicked() {
             self.wait().await;
             self.drain();
             let frame_due = self.services.now() >= self.last_frame + FRAME_MS;
@@ -88,8 +90,21 @@ impl EventLoop {
                 self.draw()?;
             }
         }
-        self.effects.finish(&self.state).await;
-        Ok(ExitCode::SUCCESS)
+        self.effects.finish(&self.state);
+        Ok(if super::terminal::panicked() { ExitCode::from(101) } else { ExitCode::SUCCESS })
+    }
+
+    /// Takes back what an earlier run kept.
+    pub fn restore(&mut self, live: &Live) {
+        self.message(Msg::Restore(Box::new(live.clone())), Cause::Program);
+    }
+
+    /// Breaks in a job after the first frame, so that tests see the terminal given back.
+    pub fn break_soon(&mut self) {
+        self.effects.jobs.spawn(crate::app::job::JobId(u64::MAX), |_, _| async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            panic!("broken on purpose");
+        });
     }
 
     /// What the first frame must not wait for: the workspace is opened or built.

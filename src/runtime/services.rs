@@ -1,24 +1,49 @@
-//! What jobs share: settings, the workspace once it is there, the warm harness, and when the program started.
+//! What jobs share: settings, the workspace once it is there, the warm harness, the tools, and when the program started.
 
-use std::sync::RwLock;
+use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
 use crate::app::Millis;
-use crate::config::Home;
+use crate::config::{Home, Settings};
+use crate::harness::Harness;
+use crate::port::Workspace;
+use crate::tools::Registry;
+use crate::util::blame::{Blame, Report};
 
 /// Shared by all jobs of a run.
-#[derive(Debug)]
 pub struct Services {
-    pub home: Home,
+    pub settings: Settings,
     pub session: String,
     start: Instant,
-    _workspace: RwLock<()>,
+    connected: RwLock<Option<Arc<Connected>>>,
+    /// Where the chat's requests go instead of the settings' endpoint: the demo's local one.
+    endpoint: RwLock<Option<String>>,
+}
+
+/// What there is once the workspace is there.
+pub struct Connected {
+    pub workspace: Workspace,
+    pub model_type: Option<String>,
+    pub harness: Harness,
+    pub registry: Option<Registry>,
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services").field("session", &self.session).finish_non_exhaustive()
+    }
 }
 
 impl Services {
     /// Starts the clock.
-    pub fn new(home: Home, session: String) -> Self {
-        Self { home, session, start: Instant::now(), _workspace: RwLock::new(()) }
+    pub fn new(settings: Settings, session: String) -> Self {
+        let (connected, endpoint) = (RwLock::new(None), RwLock::new(None));
+        Self { settings, session, start: Instant::now(), connected, endpoint }
+    }
+
+    /// The data folder.
+    pub fn home(&self) -> &Home {
+        &self.settings.home.value
     }
 
     /// Gives the milliseconds since the program started: the only clock of `app`.
@@ -29,5 +54,34 @@ impl Services {
     /// Gives the moment at which the clock shows this.
     pub fn instant(&self, at: Millis) -> Instant {
         self.start + std::time::Duration::from_millis(at)
+    }
+
+    /// Connects a workspace: later jobs work in it.
+    pub fn connect(&self, connected: Connected) {
+        if let Ok(mut slot) = self.connected.write() {
+            *slot = Some(Arc::new(connected));
+        }
+    }
+
+    /// Gives the workspace with harness and tools, or says that there is none yet.
+    pub fn connected(&self) -> Result<Arc<Connected>, Report> {
+        let slot = self.connected.read().ok().and_then(|slot| slot.clone());
+        slot.ok_or_else(|| {
+            Report::new(Blame::Environment, "the workspace is not ready yet")
+                .hint("wait for the set-up, or run `mlxport setup`")
+        })
+    }
+
+    /// Sends the chat's requests to another endpoint.
+    pub fn set_endpoint(&self, base_url: String) {
+        if let Ok(mut slot) = self.endpoint.write() {
+            *slot = Some(base_url);
+        }
+    }
+
+    /// Gives the chat's endpoint, if one is known.
+    pub fn base_url(&self) -> Option<String> {
+        let over = self.endpoint.read().ok().and_then(|slot| slot.clone());
+        over.or_else(|| self.settings.base_url.value.clone())
     }
 }

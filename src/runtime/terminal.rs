@@ -18,6 +18,7 @@ pub const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h\x1b[?1002h\x
 pub const LEAVE: &str =
     "\x1b[?2026l\x1b[m\x1b[?1006l\x1b[?1002l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[?1049l\x1b]9;4;0\x1b\\";
 
+static PANICKED: AtomicBool = AtomicBool::new(false);
 static TAKEN: AtomicBool = AtomicBool::new(false);
 static BEFORE: OnceLock<Mutex<Option<Termios>>> = OnceLock::new();
 
@@ -94,10 +95,16 @@ fn install_panic_hook() {
     ONCE.call_once(|| {
         let earlier = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
+            PANICKED.store(true, Ordering::SeqCst);
             give_back();
             earlier(info);
         }));
     });
+}
+
+/// Whether any thread or task has panicked: the terminal is given back, and the loop ends.
+pub fn panicked() -> bool {
+    PANICKED.load(Ordering::SeqCst)
 }
 
 /// Makes the screen over standard output.

@@ -1,1 +1,6 @@
+//! Integration tests: the program as a whole, by area. One binary, so that it links once.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
+
+mod support;
+mod tty;
