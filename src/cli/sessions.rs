@@ -3,7 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::Common;
+use secrecy::ExposeSecret;
+use serde_json::json;
+
+use super::{Common, output};
+use crate::config::{Env, Flags, Settings};
+use crate::session::{self, Redactor, SessionError, Summary};
 use crate::util::blame::{Blame, Report};
 
 #[derive(Debug, clap::Args)]
@@ -28,10 +33,59 @@ pub fn resume(_args: ResumeArgs, _common: &Common) -> Result<ExitCode, Report> {
     Err(Report::new(Blame::Bug, "not connected yet"))
 }
 
-pub fn list(_args: ListArgs, _common: &Common) -> Result<ExitCode, Report> {
-    Err(Report::new(Blame::Bug, "not connected yet"))
+pub fn list(_args: ListArgs, common: &Common) -> Result<ExitCode, Report> {
+    let settings = settings(common)?;
+    let sessions = session::list(&settings.home.value).map_err(|error| Report::from(&error))?;
+    if common.json {
+        output::json(&json!({"schema": 1, "sessions": sessions}));
+    } else if sessions.is_empty() {
+        output::line("no session yet; `mlxport port MODEL` starts one");
+    } else {
+        sessions.iter().for_each(|summary| output::line(&shown(summary)));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-pub fn record(_args: RecordArgs, _common: &Common) -> Result<ExitCode, Report> {
-    Err(Report::new(Blame::Bug, "not connected yet"))
+pub fn record(args: RecordArgs, common: &Common) -> Result<ExitCode, Report> {
+    let settings = settings(common)?;
+    let home = &settings.home.value;
+    let done = || -> Result<(String, usize), SessionError> {
+        let id = session::find(home, Some(&args.id))?;
+        let lines = session::record(home, &id, &args.output, &redactor(&settings))?;
+        Ok((id, lines))
+    };
+    let (id, lines) = done().map_err(|error| Report::from(&error))?;
+    if common.json {
+        output::json(&json!({"schema": 1, "session": id, "file": args.output, "lines": lines}));
+    } else {
+        output::line(&format!(
+            "session {id} saved as a recording: {} ({lines} lines)",
+            args.output.display()
+        ));
+        output::line("read it before you share it: keys and folders are removed, what you typed is not");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn settings(common: &Common) -> Result<Settings, Report> {
+    let flags = Flags { home: common.home.clone(), verbose: common.verbose, ..Flags::default() };
+    Settings::load(flags, &Env::from_process()).map_err(|error| Report::from(&error))
+}
+
+/// What this run knows to be secret; the log was redacted once already.
+fn redactor(settings: &Settings) -> Redactor {
+    let keys = [&settings.api_key.value, &settings.hf_token.value];
+    keys.into_iter()
+        .flatten()
+        .fold(Redactor::default(), |redactor, key| redactor.secret(key.expose_secret()))
+        .folder(settings.home.value.root(), "$HOME_DIR")
+}
+
+fn shown(summary: &Summary) -> String {
+    let verdict = summary.last_verdict.map_or("no check", |verdict| verdict.name());
+    let turns = format!("{} message{}", summary.turns, if summary.turns == 1 { "" } else { "s" });
+    let demo = if summary.recording { "  (recorded)" } else { "" };
+    let line =
+        format!("{}  {:<16} {}  {turns}  {verdict}{demo}", summary.id, summary.model_type, summary.updated);
+    crate::util::text::one_line(&line)
 }

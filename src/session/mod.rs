@@ -6,18 +6,24 @@
 //! read the log first) and `lock`. Start at [`data::Entry`], then [`writer`] and [`resume`].
 
 pub mod data;
+pub mod endpoint;
 pub mod error;
 mod fold;
 mod folder;
 mod log;
+pub mod record;
 pub mod redact;
+mod replay;
 pub mod resume;
 mod state;
+mod stream;
 pub mod writer;
 
 pub use data::{Entry, Header, Line, PersonStep, Restored, Summary};
+pub use endpoint::{Pace, RecordedEndpoint};
 pub use error::SessionError;
 pub use folder::{find, list};
+pub use record::{Recording, record};
 pub use redact::Redactor;
 pub use resume::{Opened, create, history, open};
 pub use writer::{Recorder, Writer};

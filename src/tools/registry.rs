@@ -15,9 +15,7 @@ use super::propose;
 use super::{
     args, check_twin, edit_port, format_port, list_sources, read_source, search_sources, write_port,
 };
-use crate::agent::data::{
-    Approval, ApprovedEdit, EditOrigin, Proposal, ToolCall, ToolOutcome, ToolRun, ToolSpec,
-};
+use crate::agent::data::{Approval, ApprovedEdit, Proposal, ToolCall, ToolOutcome, ToolRun, ToolSpec};
 use crate::harness::data::{Event, RunResult, TwinRequest};
 use crate::port::data::EditReceipt;
 use crate::util::blame::Report;
@@ -267,10 +265,7 @@ impl Registry {
             return Err(ToolError::Edit { text });
         }
         let (added, removed) = propose::counts(&edit.before, &edit.after);
-        let mut text = format!("{APPLIED}{} +{added} -{removed}.", edit.path);
-        if edit.by == EditOrigin::Person {
-            text.push_str(" The person changed your proposal first: read the file before you edit it again.");
-        }
+        let text = format!("{APPLIED}{} +{added} -{removed}.", edit.path);
         let summary = format!("wrote {} +{added} -{removed}", edit.path);
         let receipt = self.services.apply_edit(edit).await.map_err(ToolError::Service)?;
         let outcome = ToolOutcome::Done { text };
