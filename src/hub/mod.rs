@@ -1,10 +1,31 @@
-//! Config files as data: typed states per key, and the matrix over variants.
+//! Config files as data: each key's state per variant, and the matrix over variants. Local files and folders for now.
+//!
+//! Null, absent and default are different things here and stay so. [`read`] reads one file with errors that name line
+//! and column; [`matrix`] lays several side by side.
+
+mod compact;
+pub mod data;
+mod error;
+mod flag;
+mod json;
+mod matrix;
+mod read;
 
 use std::path::Path;
 
-use crate::util::blame::Report;
+use crate::util::blame::{Blame, Report};
 
-/// Reads the `model_type` of a config.json.
-pub fn model_type(_config: &Path) -> Result<String, Report> {
-    Err(Report::new(crate::util::blame::Blame::Bug, "not connected yet"))
+pub use error::HubError;
+pub use flag::flag;
+pub use json::parse;
+pub use matrix::{defaults, matrix};
+pub use read::{read, read_all};
+
+/// Reads the `model_type` of a config.json, or of the one in a checkpoint folder.
+pub fn model_type(config: &Path) -> Result<String, Report> {
+    let read = read(config).map_err(|error| Report::from(&error))?;
+    read.model_type.ok_or_else(|| {
+        Report::new(Blame::User, format!("{} names no model_type", read.path.display()))
+            .hint("add the model_type that transformers knows it by")
+    })
 }

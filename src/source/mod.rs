@@ -1,1 +1,31 @@
-//! Python sources as data: outline, highlighting, symbols, search, pairs, nearest accepted port.
+//! Python sources as data: outline, colour, symbols, search, pairs, inheritance, nearest accepted port.
+//!
+//! Everything here is a pure function over text, except [`load`], which reads one file. What the rest of the program
+//! keeps and draws is in [`data`]. Nothing is imported or run: a port that crashes Python is read as well as any
+//! other, and the reader says where it stopped making sense ([`data::SourceDoc::broken`]).
+//!
+//! Look next: [`parse`] (text to [`data::SourceDoc`]), [`place`] (module path to line), [`pair`] (reference to port).
+
+pub mod data;
+mod expr;
+mod highlight;
+mod inherit;
+mod load;
+mod nearest;
+mod outline;
+mod pair;
+mod parse;
+mod place;
+mod reads;
+mod search;
+mod symbols;
+
+pub use inherit::{Inherited, inherited};
+pub use load::{LoadedSource, ReferenceFiles, SourceError, load, reference_files};
+pub use nearest::{Near, nearest, ports};
+pub use pair::{Pair, Pairing, pair};
+pub use parse::{Reader, parse};
+pub use place::{Place, place};
+pub use reads::{class_defaults, reads_of};
+pub use search::{Hit, search};
+pub use symbols::{definition, enclosing, fuzzy, lookup, top_class};

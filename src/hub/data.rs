@@ -1,0 +1,134 @@
+//! Configs and their matrix as plain data.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+/// A JSON value as written. Numbers keep their spelling, since 1e6, 1000000 and 1000000.0 are read differently by
+/// different libraries; NaN and Infinity are allowed, since Python writes and reads them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Json {
+    Null,
+    Bool(bool),
+    Number(String),
+    Text(String),
+    List(Vec<Json>),
+    Object(Vec<Member>),
+}
+
+/// One key of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    pub key: String,
+    pub value: Json,
+    /// The line of the file, from 1.
+    pub line: u32,
+}
+
+/// One config file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// What the column is called: the folder, or the model's own name for itself.
+    pub name: String,
+    pub path: PathBuf,
+    pub model_type: Option<String>,
+    pub root: Vec<Member>,
+}
+
+/// Keys of variants side by side.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matrix {
+    pub variants: Vec<Variant>,
+    /// Differing and flagged first, then differing, then flagged, then the rest; by path within each.
+    pub rows: Vec<Row>,
+}
+
+/// One column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variant {
+    pub name: String,
+    pub path: PathBuf,
+    pub model_type: Option<String>,
+}
+
+/// One key over all variants.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Dotted: `rope_parameters.rope_theta`.
+    pub path: String,
+    /// Why this key deserves a look in every port.
+    pub flag: Option<Flag>,
+    pub differs: bool,
+    /// One a variant.
+    pub cells: Vec<Cell>,
+    /// For lists of the same length: where they differ.
+    pub note: Option<String>,
+}
+
+/// Why a key is flagged: ports go wrong there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Flag {
+    Rope,
+    LayerTypes,
+    Window,
+    Multiplier,
+    Softcap,
+    Experts,
+    TiedEmbeddings,
+    Dtype,
+    Epsilon,
+}
+
+impl Flag {
+    /// Says it in words.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Rope => "rotary position",
+            Self::LayerTypes => "layer types",
+            Self::Window => "attention window",
+            Self::Multiplier => "multiplier",
+            Self::Softcap => "soft cap",
+            Self::Experts => "experts",
+            Self::TiedEmbeddings => "tied embeddings",
+            Self::Dtype => "dtype",
+            Self::Epsilon => "epsilon",
+        }
+    }
+}
+
+/// The state of a key in one variant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    Value(Json),
+    Null,
+    Absent,
+    /// Absent, and the config class gives this.
+    Default(Json),
+}
+
+impl Cell {
+    /// Gives the name of the state, as `--json` prints it.
+    pub fn state(&self) -> &'static str {
+        match self {
+            Self::Value(_) => "value",
+            Self::Null => "null",
+            Self::Absent => "absent",
+            Self::Default(_) => "default",
+        }
+    }
+}
+
+/// A cell as people read it, without colour: `1e6`, `null`, `–`, `(10000.0)`.
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(value) => f.write_str(&value.short()),
+            Self::Null => f.write_str("null"),
+            Self::Absent => f.write_str("–"),
+            Self::Default(value) => write!(f, "({})", value.short()),
+        }
+    }
+}
+
+/// What the config class gives for keys that a file does not have.
+pub type Defaults = BTreeMap<String, Json>;

@@ -1,0 +1,83 @@
+//! What can be wrong with a config file, with line and column.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::util::blame::{Blame, Explain};
+use crate::util::text;
+
+/// Where in a text, from 1; the column counts characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    pub line: u32,
+    pub column: u32,
+}
+
+impl std::fmt::Display for At {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// What is wrong with a text as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum JsonError {
+    #[error("{at}: {what}")]
+    Syntax { at: At, what: String, hint: Option<&'static str> },
+    #[error("{at}: the key `{key}` stands here a second time (first on line {first})")]
+    Duplicate { at: At, key: String, first: u32 },
+    #[error("{at}: nested deeper than {limit}")]
+    TooDeep { at: At, limit: usize },
+    #[error("holds {found}, not an object of keys")]
+    NotAnObject { found: &'static str },
+}
+
+/// What went wrong with a config file.
+#[derive(Debug, Error)]
+pub enum HubError {
+    #[error("cannot read {path}: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{path} has no config.json")]
+    NoConfig { path: PathBuf },
+    #[error("{path} is not a file or a folder")]
+    Missing { path: PathBuf },
+    #[error("{path} is not an ordinary file")]
+    NotAFile { path: PathBuf },
+    #[error("{path} is larger than {}, which no config is", text::bytes(*limit))]
+    TooBig { path: PathBuf, limit: u64 },
+    #[error("{path} has more than {limit} keys, which no config has")]
+    TooManyKeys { path: PathBuf, limit: usize },
+    #[error("{path}, line {line}: not UTF-8")]
+    NotUtf8 { path: PathBuf, line: u32 },
+    #[error("{path}, {error}")]
+    Json { path: PathBuf, error: JsonError },
+}
+
+impl Explain for HubError {
+    fn blame(&self) -> Blame {
+        match self {
+            Self::Read { .. } => Blame::Environment,
+            _ => Blame::User,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoConfig { .. } => Some("give a checkpoint folder or a config.json".into()),
+            Self::Missing { path } if looks_like_repo(path) => Some(
+                "the Hub is not read yet: download the repository's config.json and give its path".into(),
+            ),
+            Self::Missing { .. } => Some("check the path".into()),
+            Self::Json { error: JsonError::Syntax { hint, .. }, .. } => hint.map(str::to_string),
+            Self::Json { error: JsonError::Duplicate { .. }, .. } => {
+                Some("Python silently takes the last one; keep the right one and remove the other".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn looks_like_repo(path: &Path) -> bool {
+    path.is_relative() && path.components().count() == 2 && path.extension().is_none_or(|end| end != "json")
+}

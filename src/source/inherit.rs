@@ -1,0 +1,95 @@
+//! Where a class of `modular_*.py` comes from: `class ArceeMLP(NemotronMLP): pass` is read in the file that has
+//! NemotronMLP, by following the imports as text. Nothing is imported.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::data::{SourceDoc, Symbol, SymbolKind};
+
+/// One base class followed to its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inherited {
+    /// The class here.
+    pub class: String,
+    pub line: u32,
+    /// The base there.
+    pub base: String,
+    /// The model it belongs to: `nemotron`.
+    pub model: String,
+    pub file: PathBuf,
+    pub base_line: u32,
+    /// What it brings: its `self.x`, as in the reader's `↳ inherits up_proj, down_proj, act_fn`.
+    pub children: Vec<String>,
+    /// The methods that the class here writes itself.
+    pub overrides: Vec<String>,
+    /// The class here adds nothing.
+    pub empty: bool,
+}
+
+/// Follows the bases of every class of a modular file. `open` gives a file of transformers, parsed; a base whose file it
+/// does not give is left out.
+pub fn inherited(doc: &SourceDoc, open: &dyn Fn(&Path) -> Option<Arc<SourceDoc>>) -> Vec<Inherited> {
+    let mut found = Vec::new();
+    for class in doc.classes() {
+        for base in &class.bases {
+            found.extend(follow(doc, class, base, open));
+        }
+    }
+    found
+}
+
+fn follow(
+    doc: &SourceDoc,
+    class: &Symbol,
+    base: &str,
+    open: &dyn Fn(&Path) -> Option<Arc<SourceDoc>>,
+) -> Option<Inherited> {
+    let import = doc.imports.iter().find(|import| import.alias == base && import.module.starts_with('.'))?;
+    let file = module_file(&doc.path, &import.module)?;
+    let there = open(&file)?;
+    let symbol = there.symbol(&import.name)?;
+    let methods = doc.symbols.iter().filter(|symbol| symbol.kind == SymbolKind::Method);
+    let own = methods.filter(|method| method.path == format!("{}.{}", class.path, method.name));
+    Some(Inherited {
+        class: class.path.clone(),
+        line: class.line,
+        base: import.name.clone(),
+        model: model_of(&import.module).unwrap_or_default(),
+        base_line: symbol.line,
+        children: symbol
+            .children
+            .iter()
+            .filter(|child| child.name != "config")
+            .map(|child| child.name.clone())
+            .collect(),
+        overrides: own.map(|method| method.name.clone()).collect(),
+        empty: class.empty,
+        file,
+    })
+}
+
+/// Gives the file of a relative import: `..nemotron.modeling_nemotron` beside `arcee/modular_arcee.py`.
+pub(super) fn module_file(from: &Path, module: &str) -> Option<PathBuf> {
+    let rest = module.trim_start_matches('.');
+    let up = module.len() - rest.len();
+    let mut folder = from.parent()?;
+    for _ in 1..up {
+        folder = folder.parent()?;
+    }
+    let mut file = folder.to_path_buf();
+    for part in rest.split('.').filter(|part| !part.is_empty()) {
+        file.push(part);
+    }
+    (up > 0 && !rest.is_empty()).then(|| file.with_extension("py"))
+}
+
+/// Gives the model of a module name: `nemotron` of `..nemotron.modeling_nemotron`.
+pub(super) fn model_of(module: &str) -> Option<String> {
+    let mut parts = module.trim_start_matches('.').split('.');
+    let (model, file) = (parts.next()?, parts.next()?);
+    let kind = file.split('_').next()?;
+    (module.starts_with("..")
+        && !module.starts_with("...")
+        && matches!(kind, "modeling" | "configuration" | "modular"))
+    .then(|| model.to_string())
+}
