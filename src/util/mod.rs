@@ -5,5 +5,6 @@ pub mod blame;
 pub mod fs;
 pub mod id;
 pub mod process;
+pub mod sandbox;
 pub mod sink;
 pub mod text;
