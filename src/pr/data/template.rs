@@ -105,9 +105,9 @@ impl Field {
             FieldKind::Requirement => self.placeholder.replacen("[ ]", "[x]", 1),
             FieldKind::Line | FieldKind::Disclosure => text.trim_end().replace('\n', "\n  "),
             FieldKind::Output if !voice.has_output() => fenced(text.trim_end()),
-            FieldKind::List | FieldKind::Command | FieldKind::Prose | FieldKind::Output => {
-                text.trim_end().to_string()
-            }
+            // The template leaves no line for free text: it brings its own.
+            FieldKind::Prose => format!("\n{}\n\n", text.trim_end()),
+            FieldKind::List | FieldKind::Command | FieldKind::Output => text.trim_end().to_string(),
         }
     }
 }

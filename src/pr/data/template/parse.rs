@@ -143,7 +143,6 @@ impl Parser {
         if self.fields == 0 && !self.section.is_empty() {
             let label = self.section.clone();
             self.field(&label, FieldKind::Prose, "");
-            self.text("\n\n");
         }
         self.above.clear();
     }

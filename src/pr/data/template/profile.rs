@@ -114,7 +114,7 @@ mod tests {
             "```\nopen",
         ] {
             let template = parse(text, TemplateSource::Profile);
-            assert!(template.own_text().trim_end().starts_with(text.trim_end()), "{text:?}");
+            assert_eq!(template.own_text(), text);
         }
     }
 }
