@@ -1,14 +1,26 @@
 //! Plays a step of a recording's person (demo only): the same paths that a key takes, entered where the key would.
 
-use super::facts::Facts;
 use super::msg::PaneMsg;
 use super::pane::{Ctx, PaneId, chat, pr};
+use super::state::State;
 use super::update::Parts;
+use crate::app::job::JobKind;
 use crate::session::data::PersonStep;
+
+/// Whether a step may be played now: the workspace is there, and the pane that it belongs to waits for the person.
+pub fn ready(state: &State, step: &PersonStep) -> bool {
+    if !state.setup.ready || state.jobs.of(JobKind::Check).is_some() {
+        return false;
+    }
+    match step.is_for_pr() {
+        true => state.panes.pr.ready_for(step, &state.jobs) && state.panes.chat.ready_for(step, &state.jobs),
+        false => state.panes.chat.ready_for(step, &state.jobs),
+    }
+}
 
 /// Plays one step.
 pub(super) fn play(_parts: &mut Parts<'_>, step: PersonStep, ctx: &mut Ctx<'_>) {
-    if !is_demo(ctx.facts) {
+    if ctx.facts.demo.is_none() {
         return;
     }
     if step.is_for_pr() {
@@ -17,8 +29,4 @@ pub(super) fn play(_parts: &mut Parts<'_>, step: PersonStep, ctx: &mut Ctx<'_>) 
     } else {
         ctx.post(PaneMsg::Chat(chat::Msg::Recorded(Box::new(step))));
     }
-}
-
-fn is_demo(facts: &Facts) -> bool {
-    facts.demo.is_some()
 }

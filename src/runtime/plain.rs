@@ -1,14 +1,113 @@
-//! Session entries as labelled lines: `[label] text`, no escapes.
+//! Session entries as labelled lines: `[label] text`, no escapes, for screen readers, logs and CI. A second renderer over
+//! the same entries that the log keeps.
 
-use crate::session::data::Entry;
+use crate::agent::data::{Decision, Entry as Chat, Message, Role, ToolOutcome};
+use crate::harness::data::RunResult;
+use crate::session::data::{Entry, PersonStep};
+use crate::tools::data::Artifact;
+use crate::util::blame::Report;
 use crate::util::text::neutralise;
 
-/// Gives an entry's lines; some entries have none.
+/// The longest tool output shown whole; the rest is counted.
+const TOOL_LINES: usize = 12;
+
+/// Gives an entry's lines; live entries (drafts, pane states) have none.
 pub fn lines(entry: &Entry) -> Vec<String> {
-    let (label, text) = match entry {
-        Entry::Note { label, text } => (label.as_str(), text.clone()),
-        Entry::Person { step } => ("person (recorded)", step.words()),
-        _ => return Vec::new(),
-    };
-    neutralise(&text).lines().map(|line| format!("[{label}] {line}")).collect()
+    match entry {
+        Entry::Chat { entry } => chat(entry),
+        Entry::Tool { summary, artifacts, .. } => {
+            let mut out = labelled("tool", summary);
+            for artifact in artifacts {
+                if let Artifact::Check { result } = artifact {
+                    out.extend(run(result));
+                }
+            }
+            out
+        }
+        Entry::Check { result } => run(result),
+        Entry::Edit { receipt } => labelled("edit", &format!("{} saved", receipt.path.display())),
+        Entry::Setup { text } => labelled("setup", text),
+        Entry::Person { step } => labelled("person", &person(step)),
+        Entry::Note { label, text } => labelled(label, text),
+        Entry::Error { report } => error(report),
+        Entry::Voice { .. } | Entry::Header(_) | Entry::Draft(_) | Entry::Pane { .. } | Entry::Unknown => Vec::new(),
+    }
+}
+
+/// Gives a text as labelled lines.
+pub fn labelled(label: &str, text: &str) -> Vec<String> {
+    neutralise(text).lines().map(|line| format!("[{label}] {line}").trim_end().to_string()).collect()
+}
+
+fn chat(entry: &Chat) -> Vec<String> {
+    match entry {
+        Chat::Message { message } => said(message),
+        Chat::ToolEnded { outcome: ToolOutcome::Stop { report }, .. } | Chat::Stopped { report } => error(report),
+        Chat::ToolEnded { outcome: ToolOutcome::Failed { text }, .. } => labelled("tool failed", text),
+        Chat::ToolEnded { .. } | Chat::Usage { .. } | Chat::Queue { .. } => Vec::new(),
+        Chat::Proposed { proposal } => {
+            let mut out = labelled("proposal", &format!("{} ({})", proposal.title, proposal.path));
+            out.extend(labelled("diff", &diff(&proposal.before, &proposal.after)));
+            out
+        }
+        Chat::Decided { decision, .. } => labelled(
+            "decision",
+            &match decision {
+                Decision::Accept => "accepted".to_string(),
+                Decision::AcceptEdited { .. } => "accepted with a change".to_string(),
+                Decision::Deny { reason } => format!("refused: {reason}"),
+            },
+        ),
+        Chat::Failed { failure, retry_in_ms } => {
+            let next = retry_in_ms.map_or(String::new(), |wait| format!("; again in {} s", wait.div_ceil(1000)));
+            labelled("endpoint", &format!("{}{next}", failure.text))
+        }
+    }
+}
+
+fn said(message: &Message) -> Vec<String> {
+    match message.role {
+        Role::System => Vec::new(),
+        Role::User => labelled("you", &message.content),
+        Role::Assistant => {
+            let mut out = labelled("model", &message.content);
+            for call in &message.tool_calls {
+                out.extend(labelled("call", &call.name));
+            }
+            out
+        }
+        Role::Tool => {
+            let lines = message.content.lines().collect::<Vec<_>>();
+            let mut out = labelled("result", &lines[..lines.len().min(TOOL_LINES)].join("\n"));
+            if lines.len() > TOOL_LINES {
+                out.push(format!("[result] … {} more lines", lines.len() - TOOL_LINES));
+            }
+            out
+        }
+    }
+}
+
+fn diff(before: &str, after: &str) -> String {
+    let diff = similar::TextDiff::from_lines(before, after);
+    diff.unified_diff().context_radius(2).to_string()
+}
+
+fn run(result: &RunResult) -> Vec<String> {
+    labelled("verdict", &format!("{} run {}", result.verdict.name(), result.run_id))
+}
+
+fn person(step: &PersonStep) -> String {
+    match step {
+        PersonStep::Commit { message } => format!("commits: {message}"),
+        PersonStep::Push { branch } => format!("types {branch} and pushes to the fork"),
+        PersonStep::Voice { field, text } => format!("writes {field}: {text}"),
+        other => other.words(),
+    }
+}
+
+fn error(report: &Report) -> Vec<String> {
+    let mut out = labelled("error", &report.text);
+    out.extend(report.detail.iter().flat_map(|detail| labelled("error", detail)));
+    out.extend(report.hint.iter().flat_map(|hint| labelled("next", hint)));
+    out
 }

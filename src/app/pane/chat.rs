@@ -35,6 +35,11 @@ impl State {
         match action {}
     }
 
+    /// Whether a step of the recording may be played now: nothing streams or runs, and an approval waits if it is about one.
+    pub fn ready_for(&self, _step: &crate::session::data::PersonStep, _jobs: &crate::app::job::Jobs) -> bool {
+        false
+    }
+
     /// Takes what a job or another pane says.
     pub fn on(&mut self, _msg: Msg, _ctx: &mut Ctx<'_>) {}
 }
