@@ -61,6 +61,8 @@ pub struct ModelFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerdictFacts {
     pub glyph: char,
+    /// Whether the run passed whole.
+    pub pass: bool,
     pub text: String,
     pub run_id: String,
 }

@@ -18,6 +18,19 @@ pub fn ready(state: &State, step: &PersonStep) -> bool {
     }
 }
 
+/// Whether nothing runs and nothing waits: an automatic demo is over.
+pub fn at_rest(state: &State) -> bool {
+    let anything = PersonStep::Say { text: String::new() };
+    state.setup.ready
+        && state.jobs.running().all(|(_, job)| job.kind == JobKind::Watch)
+        && ready(state, &anything)
+}
+
+/// Whether nobody but a person could go on: the set-up failed.
+pub fn stuck(state: &State) -> bool {
+    state.setup.failed.is_some() && state.jobs.of(JobKind::Setup).is_none()
+}
+
 /// Plays one step.
 pub(super) fn play(_parts: &mut Parts<'_>, step: PersonStep, ctx: &mut Ctx<'_>) {
     if ctx.facts.demo.is_none() {

@@ -1,13 +1,50 @@
-//! `mlxport demo`.
+//! `mlxport demo`: the recorded session on a real architecture.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::Common;
-use crate::util::blame::{Blame, Report};
+use super::{Common, output};
+use crate::config::{MlxLmSource, Provider, PushMode, Setting};
+use crate::runtime::{self, DemoOptions, Mode, Options, Start, demo};
+use crate::session::data::Header;
+use crate::util::blame::Report;
+use crate::util::id;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Play every step without waiting for keys; exit 0 only if the final checks passed and the push arrived
+    #[arg(long)]
+    auto: bool,
+    /// Another recording, as `mlxport record` writes it
+    #[arg(long, value_name = "FILE")]
+    recording: Option<PathBuf>,
+}
 
-pub fn run(_args: Args, _common: &Common) -> Result<ExitCode, Report> {
-    Err(Report::new(Blame::Bug, "not connected yet"))
+/// Plays the demo in a workspace of its own.
+pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
+    let mode = if args.auto { Mode::Auto } else { Mode::Keys };
+    let demo = DemoOptions { recording: args.recording, mode };
+    let Header { model_type, model, .. } = demo.recording()?.header;
+    let mut settings = common.settings()?;
+    settings.home.value = demo::home(&settings.home.value, &id::new_id())?;
+    // A recording fits one baseline and one endpoint, whatever the person's settings are; its fork is always local.
+    settings.mlx_lm = Setting::default(MlxLmSource::Pypi);
+    settings.provider = Setting::default(Provider::OpenaiCompatible);
+    settings.model = Setting::default(Some(format!("{model} (recorded)")));
+    settings.api_key = Setting::default(None);
+    settings.fork = Setting::default(None);
+    settings.push = Setting::default(PushMode::Push);
+    if common.plain {
+        output::line(
+            "[demo] This is a recorded session: the model's words and the person's acts are replayed;",
+        );
+        output::line(
+            "[demo] tools, files, checks, commit and push are real, and happen now on this machine.",
+        );
+    }
+    let mut options = Options::new(settings);
+    options.plain = common.plain.then_some(output::line as fn(&str));
+    options.start = Start::New { model_type: Some(model_type) };
+    options.demo = Some(demo);
+    runtime::run(options)
 }

@@ -7,12 +7,23 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
     root: PathBuf,
+    /// Where environment and cache are, if not below the root: the demo's folder shares its parent's.
+    shared: Option<PathBuf>,
 }
 
 impl Home {
     /// Takes a data folder as it is; nothing is created.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), shared: None }
+    }
+
+    /// Gives a data folder for a run of its own that shares this one's environment and cache.
+    pub fn nested(&self, root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), shared: Some(self.shared().to_path_buf()) }
+    }
+
+    fn shared(&self) -> &Path {
+        self.shared.as_deref().unwrap_or(&self.root)
     }
 
     /// The data folder itself.
@@ -27,7 +38,7 @@ impl Home {
 
     /// Python environments, keyed by the hash of the lock; also our own uv.
     pub fn env(&self) -> PathBuf {
-        self.root.join("env")
+        self.shared().join("env")
     }
 
     /// Checkouts of mlx-lm and the demo's bare repositories.
@@ -52,7 +63,7 @@ impl Home {
 
     /// What can be made again: uv's cache, reference states, extracted harness.
     pub fn cache(&self) -> PathBuf {
-        self.root.join("cache")
+        self.shared().join("cache")
     }
 
     /// Log files of mlxport itself.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::front::Front;
 use super::jobs::JobTable;
 use crate::app::effect::Effect;
-use crate::app::{Millis, Msg, State};
+use crate::app::{Millis, State};
 use crate::session::{Entry, Writer};
 
 /// What caused an update.
@@ -25,13 +25,9 @@ pub enum Acted {
     Done,
     Wake(Millis),
     Redraw,
+    NextRecorded,
     Suspend,
-    Edit {
-        path: PathBuf,
-        line: usize,
-    },
-    /// A message that the effect causes at once.
-    Say(Box<Msg>),
+    Edit { path: PathBuf, line: usize },
 }
 
 /// What effects act on.
@@ -64,7 +60,7 @@ impl Effects {
             Effect::Edit { path, line } => return Acted::Edit { path, line },
             Effect::Wake(at) => return Acted::Wake(at),
             Effect::Notify(text) => front.sequence(&notify(&text)),
-            Effect::NextRecorded => {}
+            Effect::NextRecorded => return Acted::NextRecorded,
             Effect::Redraw => return Acted::Redraw,
             Effect::Suspend => return Acted::Suspend,
             Effect::Quit => self.jobs.cancel_all(),

@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
+use super::demo::{Demo, Mode};
 use super::effects::{Acted, Cause, Effects};
 use super::front::Front;
 use super::input::Input;
 use super::jobs::{CHANNEL, JobTable};
 use super::keyboard::{Heard, Keyboard};
 use super::services::Services;
-use crate::app::{Millis, Msg, State, update};
+use crate::app::{Millis, Msg, State, recorded, update};
 use crate::session::Writer;
 use crate::session::data::Live;
 use crate::util::blame::{Blame, Report};
@@ -24,6 +25,7 @@ const FRAME_MS: Millis = 16;
 /// The loop with everything it owns.
 pub struct EventLoop {
     pub state: State,
+    pub demo: Option<Demo>,
     services: Arc<Services>,
     front: Front,
     effects: Effects,
@@ -63,6 +65,7 @@ impl EventLoop {
         let (wake, dirty) = (None, Dirty::Now);
         Ok(Self {
             state,
+            demo: None,
             services,
             front,
             effects,
@@ -85,12 +88,18 @@ impl EventLoop {
         while !self.state.quitting && !super::terminal::panicked() {
             self.wait().await;
             self.drain();
+            self.play(Mode::Auto);
             let frame_due = self.services.now() >= self.last_frame + FRAME_MS;
             if self.dirty == Dirty::Now || (self.dirty == Dirty::Soon && frame_due) {
                 self.draw()?;
             }
         }
         self.effects.finish(&self.state);
+        if let Some(demo) = self.demo.as_ref().filter(|demo| demo.mode == Mode::Auto) {
+            let (lines, code) = demo.conclude(&self.state);
+            lines.iter().for_each(|line| self.front.line(line));
+            return Ok(code);
+        }
         Ok(if super::terminal::panicked() { ExitCode::from(101) } else { ExitCode::SUCCESS })
     }
 
@@ -111,6 +120,32 @@ impl EventLoop {
     fn start(&mut self) {
         let action = crate::app::Action::Global(crate::app::action::Global::Setup);
         self.message(Msg::Act(action), Cause::Program);
+    }
+
+    /// Plays the demo's next step, if it may be played and this is how steps are played.
+    fn play(&mut self, how: Mode) {
+        let Some(demo) = &mut self.demo else { return };
+        if how == Mode::Auto && demo.mode != Mode::Auto {
+            return;
+        }
+        let step = demo.next(&self.state);
+        let waits = step.is_none();
+        self.state.facts.demo = Some(demo.facts());
+        let ended = demo.is_done() && how == Mode::Auto && recorded::at_rest(&self.state);
+        if let Some(step) = step {
+            self.message(Msg::Recorded(Box::new(step)), Cause::Recorded);
+        } else if ended || (how == Mode::Auto && recorded::stuck(&self.state)) {
+            self.state.quitting = true;
+        } else if waits && how == Mode::Keys {
+            let now = self.services.now();
+            let done = self.demo.as_ref().is_some_and(Demo::is_done);
+            let text = if done {
+                "The recording is over; go on by yourself"
+            } else {
+                "Not yet: wait until this is done"
+            };
+            self.state.facts.toast(now, text.into());
+        }
     }
 
     async fn wait(&mut self) {
@@ -196,9 +231,9 @@ impl EventLoop {
                 Acted::Done => {}
                 Acted::Wake(at) => self.wake = Some(self.wake.map_or(at, |old| old.min(at))),
                 Acted::Redraw => self.redraw(),
+                Acted::NextRecorded => self.play(Mode::Keys),
                 Acted::Suspend => self.suspend(),
                 Acted::Edit { path, line } => self.edit(&path, line),
-                Acted::Say(msg) => self.message(*msg, Cause::Program),
             }
         }
         self.effects.keep(&self.state);

@@ -86,6 +86,13 @@ impl Front {
         }
     }
 
+    /// Writes a line, where the front is plain.
+    pub fn line(&self, text: &str) {
+        if let Self::Plain(front) = self {
+            (front.out)(text);
+        }
+    }
+
     /// Sends a sequence to the terminal with the next frame.
     pub fn sequence(&mut self, bytes: &[u8]) {
         if let Self::Screen(front) = self {

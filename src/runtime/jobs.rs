@@ -45,6 +45,16 @@ impl JobSink {
     }
 }
 
+/// Runs something for as long as its own token lets it: the demo's endpoint.
+pub fn serve(work: impl Future<Output = Result<(), crate::session::SessionError>> + Send + 'static) {
+    #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+    tokio::spawn(async move {
+        if let Err(error) = work.await {
+            tracing::error!("the recorded endpoint ended: {error}");
+        }
+    });
+}
+
 /// Puts a message on the bounded channel from any thread; waits while it is full, because the loop always drains.
 fn push(to: &mpsc::Sender<Msg>, mut msg: Msg) {
     loop {

@@ -5,6 +5,7 @@
 //! sink made by [`jobs::JobSink::sink`] and returns when the job is done. Its error is told to the pane by `Pane::ended`.
 
 pub mod backend;
+pub mod demo;
 mod editor;
 mod effects;
 mod event_loop;
@@ -19,4 +20,5 @@ mod start;
 pub mod terminal;
 mod tools;
 
+pub use demo::{DemoOptions, Mode};
 pub use start::{Options, Start, run};

@@ -30,7 +30,9 @@ pub fn lines(entry: &Entry) -> Vec<String> {
         Entry::Person { step } => labelled("person", &person(step)),
         Entry::Note { label, text } => labelled(label, text),
         Entry::Error { report } => error(report),
-        Entry::Voice { .. } | Entry::Header(_) | Entry::Draft(_) | Entry::Pane { .. } | Entry::Unknown => Vec::new(),
+        Entry::Voice { .. } | Entry::Header(_) | Entry::Draft(_) | Entry::Pane { .. } | Entry::Unknown => {
+            Vec::new()
+        }
     }
 }
 
@@ -42,7 +44,9 @@ pub fn labelled(label: &str, text: &str) -> Vec<String> {
 fn chat(entry: &Chat) -> Vec<String> {
     match entry {
         Chat::Message { message } => said(message),
-        Chat::ToolEnded { outcome: ToolOutcome::Stop { report }, .. } | Chat::Stopped { report } => error(report),
+        Chat::ToolEnded { outcome: ToolOutcome::Stop { report }, .. } | Chat::Stopped { report } => {
+            error(report)
+        }
         Chat::ToolEnded { outcome: ToolOutcome::Failed { text }, .. } => labelled("tool failed", text),
         Chat::ToolEnded { .. } | Chat::Usage { .. } | Chat::Queue { .. } => Vec::new(),
         Chat::Proposed { proposal } => {
@@ -59,7 +63,8 @@ fn chat(entry: &Chat) -> Vec<String> {
             },
         ),
         Chat::Failed { failure, retry_in_ms } => {
-            let next = retry_in_ms.map_or(String::new(), |wait| format!("; again in {} s", wait.div_ceil(1000)));
+            let next =
+                retry_in_ms.map_or(String::new(), |wait| format!("; again in {} s", wait.div_ceil(1000)));
             labelled("endpoint", &format!("{}{next}", failure.text))
         }
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::demo::{Demo, DemoOptions};
 use super::event_loop::{self, EventLoop};
 use super::front::Front;
 use super::services::Services;
@@ -24,6 +25,8 @@ pub struct Options {
     pub configs: Vec<PathBuf>,
     /// Where plain lines go; none takes the screen.
     pub plain: Option<fn(&str)>,
+    /// Plays a recording.
+    pub demo: Option<DemoOptions>,
     /// Breaks in a job after the first frame (tests only).
     pub break_soon: bool,
 }
@@ -41,7 +44,7 @@ impl Options {
     /// A new session on no model yet.
     pub fn new(settings: Settings) -> Self {
         let start = Start::New { model_type: None };
-        Self { settings, start, configs: Vec::new(), plain: None, break_soon: false }
+        Self { settings, start, configs: Vec::new(), plain: None, demo: None, break_soon: false }
     }
 }
 
@@ -56,7 +59,13 @@ pub fn run(options: Options) -> Result<ExitCode, Report> {
             Some(out) => Front::plain(out),
             None => screen(&options.settings, &mut state)?,
         };
+        let demo = match &options.demo {
+            Some(demo) => Some(Demo::start(demo, &services).await?),
+            None => None,
+        };
+        state.facts.demo = demo.as_ref().map(Demo::facts);
         let mut event_loop = EventLoop::new(state, services, front, writer)?;
+        event_loop.demo = demo;
         if let Some(live) = live {
             event_loop.restore(&live);
         }

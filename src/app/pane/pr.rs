@@ -42,6 +42,11 @@ impl State {
         false
     }
 
+    /// Gives the commit that the last push brought to the fork, short.
+    pub fn pushed(&self) -> Option<&str> {
+        None
+    }
+
     /// Takes what a job or another pane says.
     pub fn on(&mut self, _msg: Msg, _ctx: &mut Ctx<'_>) {}
 }

@@ -1,0 +1,134 @@
+//! The demo: a recorded conversation served to the ordinary client, the recorded person's steps played one by one, and a
+//! workspace of its own. Tools, checks, files, commit and push are real; the screen says what is recorded.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tokio_util::sync::CancellationToken;
+
+use super::services::Services;
+use crate::app::facts::DemoFacts;
+use crate::app::{State, recorded};
+use crate::config::Home;
+use crate::session::data::{PersonStep, TimedStep};
+use crate::session::endpoint::{Pace, RecordedEndpoint};
+use crate::session::record::Recording;
+use crate::util::blame::{Blame, Report};
+use crate::util::fs;
+
+/// The recording that the program brings.
+const ARCEE: &str = include_str!("../../recordings/arcee.jsonl");
+/// Workspaces of earlier demos that are kept to look at.
+const KEPT: usize = 1;
+
+/// What a demo plays, and how.
+#[derive(Debug)]
+pub struct DemoOptions {
+    /// A recording of the person's; none plays the program's own.
+    pub recording: Option<PathBuf>,
+    pub mode: Mode,
+}
+
+/// Who presses the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The person, one recorded step a key.
+    Keys,
+    /// Nobody: every step is played as soon as it can be.
+    Auto,
+}
+
+/// A demo being played.
+#[derive(Debug)]
+pub struct Demo {
+    steps: std::collections::VecDeque<PersonStep>,
+    total: usize,
+    pub mode: Mode,
+    /// Where the demo's repositories are; its push goes nowhere else.
+    pub workspace: PathBuf,
+    _endpoint: tokio_util::sync::DropGuard,
+}
+
+impl DemoOptions {
+    /// Reads the recording.
+    pub fn recording(&self) -> Result<Recording, Report> {
+        match &self.recording {
+            Some(path) => Recording::load(path).map_err(|error| Report::from(&error)),
+            None => Recording::parse(ARCEE).map_err(|(line, text)| {
+                Report::new(Blame::Bug, format!("the program's own recording, line {line}: {text}"))
+            }),
+        }
+    }
+}
+
+/// Makes a fresh data folder for a demo below the person's, sharing environment and cache; removes older ones.
+pub fn home(of: &Home, session: &str) -> Result<Home, Report> {
+    let demos = of.root().join("demo");
+    fs::create_dir(&demos).map_err(|error| Report::from(&error))?;
+    let mut old = std::fs::read_dir(&demos)
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect::<Vec<_>>())
+        .unwrap_or_default();
+    old.sort();
+    for path in old.iter().rev().skip(KEPT) {
+        // One that is still in use by another demo may refuse; it is taken next time.
+        let _ = std::fs::remove_dir_all(path);
+    }
+    Ok(of.nested(demos.join(session)))
+}
+
+impl Demo {
+    /// Serves the recording and takes its steps.
+    pub async fn start(options: &DemoOptions, services: &Services) -> Result<Self, Report> {
+        let recording = options.recording()?;
+        let steps = recording.person_steps().into_iter().map(|TimedStep { step, .. }| step);
+        let steps = steps.collect::<std::collections::VecDeque<_>>();
+        let pace = if options.mode == Mode::Auto { Pace::Instant } else { Pace::READING };
+        let endpoint = RecordedEndpoint::bind(recording, pace).await.map_err(|error| Report::from(&error))?;
+        services.set_endpoint(endpoint.base_url().to_string());
+        let cancel = CancellationToken::new();
+        super::jobs::serve(endpoint.run(cancel.clone()));
+        let workspace = services.home().root().to_path_buf();
+        let total = steps.len();
+        Ok(Self { steps, total, mode: options.mode, workspace, _endpoint: cancel.drop_guard() })
+    }
+
+    /// Says what the screen should say of the demo.
+    pub fn facts(&self) -> DemoFacts {
+        let next = self.steps.front().map(PersonStep::words);
+        DemoFacts { next, played: self.total - self.steps.len(), total: self.total }
+    }
+
+    /// Gives the next step if it may be played now.
+    pub fn next(&mut self, state: &State) -> Option<PersonStep> {
+        if self.steps.front().is_some_and(|step| recorded::ready(state, step)) {
+            self.steps.pop_front()
+        } else {
+            None
+        }
+    }
+
+    /// Whether nothing is left to play.
+    pub fn is_done(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Says how an automatic demo ended: it passes only if the last checks passed and the push arrived.
+    pub fn conclude(&self, state: &State) -> (Vec<String>, ExitCode) {
+        let verdict = state.facts.verdict.as_ref();
+        let passed = verdict.is_some_and(|verdict| verdict.pass);
+        let pushed = state.panes.pr.pushed();
+        let mut lines = Vec::new();
+        if !self.steps.is_empty() {
+            let left = self.steps.iter().map(PersonStep::words).collect::<Vec<_>>().join(", ");
+            lines.push(format!("[demo] not played: {left}"));
+        }
+        lines.extend(pushed.map(|commit| format!("[demo] commit {commit} is on the fork")));
+        let words =
+            verdict.map_or("none".to_string(), |verdict| format!("{} run {}", verdict.text, verdict.run_id));
+        lines.push(format!("verdict: {words}"));
+        let good = passed && pushed.is_some() && self.steps.is_empty();
+        let code = u8::from(!good);
+        lines.push(format!("exit: {code}"));
+        (lines, ExitCode::from(code))
+    }
+}
