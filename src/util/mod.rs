@@ -2,6 +2,7 @@
 //! shape of an error report. Knows nothing of ports, models or screens; imports no other room.
 
 pub mod blame;
+pub mod detached;
 pub mod fs;
 pub mod id;
 pub mod process;
