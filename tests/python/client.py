@@ -29,7 +29,12 @@ class Client:
         command = [sys.executable, "-m", "mlxport_harness", "serve", "--strategy", strategy]
         with open(folder / "stderr.log", "w") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment(), bufsize=0
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment(),
+                bufsize=0,
             )
         self.hello = self.read(120)
 
@@ -42,7 +47,9 @@ class Client:
         while b"\n" not in self.buffer:
             left = deadline - time.monotonic()
             ready, _, _ = select.select([self.process.stdout], [], [], max(left, 0))
-            assert ready, f"no line within {seconds} s; stderr: {(self.folder / 'stderr.log').read_text()[-2000:]}"
+            assert ready, (
+                f"no line within {seconds} s; stderr: {(self.folder / 'stderr.log').read_text()[-2000:]}"
+            )
             data = os.read(self.process.stdout.fileno(), 1 << 16)
             assert data, f"the worker ended; stderr: {(self.folder / 'stderr.log').read_text()[-2000:]}"
             self.buffer += data
@@ -59,7 +66,10 @@ class Client:
         target["port_sha"] = fields.pop("port_sha", None)
         request = {"id": name, "op": "run", "check": "twin", "target": target, "seed": 0}
         request |= {"params": {"checks": checks} if checks else {}, "timeout_s": 90, "mem_mb": 4096}
-        request |= {"run_dir": str(self.folder / "runs" / name), "cache_dir": str(self.folder.parent / "cache")}
+        request |= {
+            "run_dir": str(self.folder / "runs" / name),
+            "cache_dir": str(self.folder.parent / "cache"),
+        }
         self.send(request | fields)
         return name
 

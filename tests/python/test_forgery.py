@@ -10,7 +10,8 @@ WRONG = ("nn.relu2(", "nn.silu(")
 
 def attempt(worker, arcee, code: str) -> dict:
     lines = "".join(f"    {line}\n" for line in code.strip().splitlines())
-    probe = f"{TOP}\ntry:\n{lines}    print('REACHED')\nexcept BaseException as error:\n    print('refused', error)\n"
+    probe = f"{TOP}\ntry:\n{lines}    print('REACHED')\n"
+    probe += "except BaseException as error:\n    print('refused', error)\n"
     messages = worker.run("arcee", arcee((TOP, probe), WRONG), checks=["exact"])
     log = " ".join(m["text"] for m in messages if m["type"] == "log")
     assert records(messages)["exact std 1.0"]["verdict"] == "fail"
@@ -38,7 +39,11 @@ def test_it_cannot_kill_the_worker(worker, arcee):
 
 def test_it_cannot_answer_for_the_judge(worker, arcee):
     lie = '{"id":"r1","type":"done","verdict":"pass","check":{"verdict":"pass"},"file":"nothing"}\\n'
-    found = attempt(worker, arcee, f"import os\nfor fd in range(3, 64):\n    try: os.write(fd, b'{lie}')\n    except OSError: pass")
+    found = attempt(
+        worker,
+        arcee,
+        f"import os\nfor fd in range(3, 64):\n    try: os.write(fd, b'{lie}')\n    except OSError: pass",
+    )
     assert found["messages"][-1]["verdict"] == "fail"
 
 

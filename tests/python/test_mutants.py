@@ -35,7 +35,15 @@ def test_right_port_passes_every_check(worker, arcee):
         ((ADD, "return x + self.mlp(self.post_attention_layernorm(h))"), LAYER),
         (("self.norm(h)", "self.layers[-1].input_layernorm(h)"), "model"),
     ],
-    ids=["activation", "rope-theta", "transposed-heads", "scale", "interleaved-rope", "residual", "final-norm"],
+    ids=[
+        "activation",
+        "rope-theta",
+        "transposed-heads",
+        "scale",
+        "interleaved-rope",
+        "residual",
+        "final-norm",
+    ],
 )
 def test_wrong_mathematics_fails_and_is_located(worker, arcee, change, module):
     found = records(worker.run("arcee", arcee(change)))
@@ -75,7 +83,10 @@ def test_unused_cache_offset_fails_the_cache_check_only(worker, arcee):
 
 
 def test_port_that_reads_only_the_old_rope_spelling_passes_with_a_finding(worker, arcee):
-    old = ("        if self.rope_parameters:\n", "        self.rope_theta = self.rope_theta or 10000.0\n        if False:\n")
+    old = (
+        "        if self.rope_parameters:\n",
+        "        self.rope_theta = self.rope_theta or 10000.0\n        if False:\n",
+    )
     found = worker.run("arcee", arcee(old))
     exact = records(found)["exact std 1.0"]
     assert found[-1]["verdict"] == "pass"

@@ -41,15 +41,14 @@ def test_messages_are_tagged_numbered_and_end_once(any_worker, arcee):
     assert first["check"]["id"] == "exact"
 
 
-def test_stray_prints_of_the_port_become_a_log(any_worker, arcee):
+def test_stray_prints_of_the_port_become_a_log(worker, arcee):
     noise = f"{TOP}\nimport os\nprint('noise')\nos.write(1, b'raw noise')\nos.system('echo shell noise')\n"
-    messages = any_worker.run("arcee", arcee((TOP, noise)), checks=["exact"])
+    messages = worker.run("arcee", arcee((TOP, noise)), checks=["exact"])
     assert messages[-1]["verdict"] == "pass"
     assert any("noise" in m["text"] for m in messages if m["type"] == "log")
 
 
 def test_cancel_stops_an_endless_loop_at_once(any_worker, arcee):
-    any_worker.run("arcee", arcee(), checks=["exact"])
     name = any_worker.start("arcee", arcee(LOOP))
     time.sleep(1.0)
     began = time.monotonic()
@@ -92,19 +91,30 @@ def test_a_hanging_port_fails_at_the_timeout(any_worker, arcee):
     ],
     ids=["os._exit", "SIGSEGV", "exit", "raise", "syntax", "torch"],
 )
-def test_a_port_that_breaks_fails_and_the_worker_serves_on(any_worker, arcee, body, text):
-    found = records(any_worker.run("arcee", arcee((TOP, f"{TOP}\n{body}\n"))))
+def test_a_port_that_breaks_fails_and_the_worker_serves_on(worker, arcee, body, text):
+    found = records(worker.run("arcee", arcee((TOP, f"{TOP}\n{body}\n"))))
     error = found["exact std 1.0"]["error"]
     assert (found["exact std 1.0"]["verdict"], error["kind"]) == ("fail", "port")
     assert text in error["text"]
     assert "Traceback" not in error["text"]
     if "import os" not in body:
         assert "arcee.py:2" in error["text"]
-    serves_on(any_worker, arcee)
+    serves_on(worker, arcee)
+
+
+def test_a_crash_in_a_spare_is_a_fail_and_the_next_spare_serves(spare_worker, arcee):
+    found = records(
+        spare_worker.run("arcee", arcee((TOP, f"{TOP}\nimport os; os._exit(0)\n")), checks=["exact"])
+    )
+    assert "ended with status 0" in found["exact std 1.0"]["error"]["text"]
+    serves_on(spare_worker, arcee)
 
 
 def test_a_crash_inside_the_model_is_a_fail(worker, arcee):
-    body = ("        h = self.embed_tokens(inputs)\n", "        import ctypes\n\n        ctypes.string_at(0)\n")
+    body = (
+        "        h = self.embed_tokens(inputs)\n",
+        "        import ctypes\n\n        ctypes.string_at(0)\n",
+    )
     found = records(worker.run("arcee", arcee(body)))
     assert "SIGSEGV" in found["exact std 1.0"]["error"]["text"]
 
@@ -114,13 +124,16 @@ def test_a_crash_inside_the_model_is_a_fail(worker, arcee):
     ["bytearray(10 << 30)", "mx.eval([mx.ones((1 << 28,)) + i for i in range(10)])"],
     ids=["python", "mlx"],
 )
-def test_a_memory_hog_fails_and_names_memory(any_worker, arcee, hog):
-    change = ("        h = self.embed_tokens(inputs)\n", f"        {hog}\n        h = self.embed_tokens(inputs)\n")
-    found = records(any_worker.run("arcee", arcee(change), mem_mb=2048))
+def test_a_memory_hog_fails_and_names_memory(worker, arcee, hog):
+    change = (
+        "        h = self.embed_tokens(inputs)\n",
+        f"        {hog}\n        h = self.embed_tokens(inputs)\n",
+    )
+    found = records(worker.run("arcee", arcee(change), mem_mb=2048))
     error = found["exact std 1.0"]["error"]
     assert error["kind"] == "port"
     assert "memory" in error["text"]
-    serves_on(any_worker, arcee)
+    serves_on(worker, arcee)
 
 
 def test_bad_lines_are_answered_not_fatal(worker, arcee):

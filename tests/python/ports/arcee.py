@@ -1,7 +1,7 @@
 # Copyright © 2026 Apple Inc.
 
 from dataclasses import dataclass
-from typing import Any, Dict, Optional
+from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -20,13 +20,13 @@ class ModelArgs(BaseModelArgs):
     rms_norm_eps: float
     vocab_size: int
     num_key_value_heads: int
-    head_dim: Optional[int] = None
-    max_position_embeddings: Optional[int] = None
+    head_dim: int | None = None
+    max_position_embeddings: int | None = None
     attention_bias: bool = False
     mlp_bias: bool = False
-    rope_theta: Optional[float] = None
-    rope_scaling: Optional[Dict[str, Any]] = None
-    rope_parameters: Optional[Dict[str, Any]] = None
+    rope_theta: float | None = None
+    rope_scaling: dict[str, Any] | None = None
+    rope_parameters: dict[str, Any] | None = None
     tie_word_embeddings: bool = False
 
     def __post_init__(self):
@@ -71,7 +71,7 @@ class MLP(nn.Module):
         self.up_proj = nn.Linear(args.hidden_size, args.intermediate_size, bias=args.mlp_bias)
         self.down_proj = nn.Linear(args.intermediate_size, args.hidden_size, bias=args.mlp_bias)
 
-    def __call__(self, x):
+    def __call__(self, x: mx.array):
         return self.down_proj(nn.relu2(self.up_proj(x)))
 
 
@@ -100,7 +100,7 @@ class ArceeModel(nn.Module):
         if cache is None:
             cache = [None] * len(self.layers)
         mask = create_attention_mask(h, cache[0])
-        for layer, c in zip(self.layers, cache):
+        for layer, c in zip(self.layers, cache, strict=True):
             h = layer(h, mask, c)
         return self.norm(h)
 

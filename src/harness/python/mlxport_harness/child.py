@@ -17,6 +17,7 @@ def run(job: dict[str, Any], events: int, commands: int) -> None:
 
     status = 0
     try:
+        emit({"warm": True})
         if job["role"] == "reference":
             from mlxport_harness.reference.record import record
 

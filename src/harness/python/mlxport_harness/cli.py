@@ -105,7 +105,9 @@ def _report(out: int, options: argparse.Namespace, final: dict[str, Any]) -> int
         error = {k: final.get(k, "") for k in ("kind", "text", "hint")}
         empty = {"schema": 1, "run_id": "cli", "model_type": options.model_type, "variant": None}
         if options.json:
-            write_line(out, {**empty, "verdict": "could_not_run", "checks": [], "environment": {}, "error": error})
+            write_line(
+                out, {**empty, "verdict": "could_not_run", "checks": [], "environment": {}, "error": error}
+            )
         print(f"{error['kind']}: {error['text']}\n{error['hint']}".rstrip(), file=sys.stderr)
         return 2
     result = final["result"]

@@ -80,7 +80,17 @@ def restrict_files(read: list[Path], write: list[Path]) -> str:
 
 def readable_roots(exclude: Path) -> list[Path]:
     """The interpreter, its packages and the system's libraries; never a root that holds `exclude`."""
-    system = ["/usr", "/lib", "/lib64", "/bin", "/etc", "/dev", "/proc/self", "/proc/cpuinfo", "/proc/meminfo"]
+    system = [
+        "/usr",
+        "/lib",
+        "/lib64",
+        "/bin",
+        "/etc",
+        "/dev",
+        "/proc/self",
+        "/proc/cpuinfo",
+        "/proc/meminfo",
+    ]
     roots = [Path(p) for p in [*system, "/sys/devices/system", sys.prefix, sys.base_prefix, *sys.path] if p]
     exclude = exclude.resolve()
     return [p for p in roots if p.exists() and not exclude.is_relative_to(p.resolve())]

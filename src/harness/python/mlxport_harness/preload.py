@@ -1,4 +1,4 @@
-"""Imports what every child needs, once, and evaluates nothing: a process that ran a kernel cannot fork safely.
+"""Imports what every child needs, once, and evaluates nothing: a process that ran a kernel cannot fork.
 
 Also notices when a preloaded mlx-lm file changed on disk since, and imports it afresh in the child.
 """
@@ -10,10 +10,23 @@ import importlib.metadata
 import os
 import platform
 import sys
+from functools import cache
 from pathlib import Path
 
 PACKAGES = ("mlx", "mlx-lm", "transformers", "torch", "numpy")
+PRELOADED = (
+    "mlx.nn",
+    "mlx_lm.utils",
+    "mlx_lm.models.base",
+    "mlx_lm.models.cache",
+    "mlx_lm.models.rope_utils",
+    "mlx_lm.models.switch_layers",
+    "transformers.modeling_utils",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.llama.modeling_llama",
+)
 Stamp = tuple[int, int]
+_known: dict[str, Stamp] = {}
 
 
 def environment() -> None:
@@ -32,25 +45,20 @@ def environment() -> None:
 def imports() -> None:
     """Both frameworks and the modules most ports and references share."""
     environment()
+    for name in PRELOADED:
+        importlib.import_module(name)
     import mlx.core as mx
-    import mlx.nn
-    import mlx_lm.models.base
-    import mlx_lm.models.cache
-    import mlx_lm.models.rope_utils
-    import mlx_lm.models.switch_layers
-    import mlx_lm.utils
     import torch
     import transformers
-    import transformers.modeling_utils
-    import transformers.models.auto.modeling_auto
-    import transformers.models.llama.modeling_llama
 
     mx.set_default_device(mx.cpu)
     mx.disable_compile()
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)
+    _known.update(stamps())
 
 
+@cache
 def versions() -> dict[str, str]:
     from mlxport_harness import VERSION
 
@@ -68,9 +76,9 @@ def stamps() -> dict[str, Stamp]:
     return found
 
 
-def refresh(known: dict[str, Stamp]) -> list[str]:
-    """Purges mlx-lm when one of its files changed, and says which."""
-    changed = [path for path, stamp in known.items() if _stamp(path) != stamp]
+def refresh() -> list[str]:
+    """Purges mlx-lm when one of its files changed since this process imported it, and says which."""
+    changed = [path for path, stamp in _known.items() if _stamp(path) != stamp]
     if changed:
         for name in [n for n in sys.modules if n.partition(".")[0] == "mlx_lm"]:
             del sys.modules[name]

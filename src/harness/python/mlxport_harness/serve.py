@@ -1,6 +1,6 @@
 """The warm worker: reads requests, runs one at a time, answers in JSON lines.
 
-It never blocks on a child: while a run waits, stdin is read, so ping, cancel and shutdown work at once. A child
+It never blocks on a child: while a run waits, stdin is read, so ping, cancel and shutdown work. A child
 that hangs, crashes or is cancelled is killed with its whole process group; this process serves on.
 """
 
@@ -21,6 +21,9 @@ from mlxport_harness.spawn import Child, Fork, Spare
 from mlxport_harness.wire import MAX_LINE, write_line
 
 TIMEOUT_S = 60.0
+WARM_S = 180.0
+POLL_S = 0.05
+MEM_MB = 8192
 
 
 class Shutdown(Exception):
@@ -34,14 +37,16 @@ class Worker:
         self.queue: deque[dict[str, Any]] = deque()
         self.pending = bytearray()
         self.current: dict[str, Any] | None = None
-        self.stamps, self.revision = preload.stamps(), revision()
+        self.revision = revision()
         self.deadline, self.began, self.limit, self.seq = 0.0, 0.0, 0.0, 0
+        self.children: list[Child] = []
         self.sink: Any = None
 
     def serve(self) -> None:
         write_line(self.out, self.hello())
         try:
             while True:
+                self.spawner.prepare()
                 while not self.queue:
                     self._read_input(None)
                 self.one(self.queue.popleft())
@@ -68,11 +73,12 @@ class Worker:
         self.deadline = self.began + self.limit
         try:
             self.emit({"type": "started"})
-            context = Context(
-                self.start, self.receive, self.emit, self.spawner.name, self.stamps, self.revision
-            )
+            context = Context(self.start, self.receive, self.emit, self.spawner.name, self.revision)
             result = Run(request, context).execute()
             final = {"type": "done", "verdict": result["verdict"], "result": result}
+            for child in self.children:
+                child.kill()
+            self.emit(final)
         except Cancelled:
             final = {"type": "cancelled"}
         except Failure as failure:
@@ -82,12 +88,26 @@ class Worker:
         except Exception as error:
             text = f"The worker failed: {type(error).__name__}: {error}"
             final = {"type": "failed", "kind": "bug", "text": text[:600], "hint": "Please report this."}
-        self.emit(final)
+        finally:
+            for child in self.children:
+                child.stop()
+            self.children.clear()
+        if final["type"] != "done":
+            self.emit(final)
         self.current = None
         return final
 
     def start(self, job: dict[str, Any]) -> Child:
-        return self.spawner.start(job)
+        """Starts a child and waits until it is warm; that wait does not count against the run's time."""
+        began = time.monotonic()
+        limit, self.deadline = self.deadline, began + WARM_S
+        child = self.spawner.start(job)
+        self.children.append(child)
+        warm = self.receive(child, "warm")
+        if warm is None or "timeout" in warm:
+            raise Failure("environment", "A worker process did not start.", "See the worker's stderr.")
+        self.deadline = limit + time.monotonic() - began
+        return child
 
     def emit(self, message: dict[str, Any]) -> None:
         self.seq += 1
@@ -111,11 +131,19 @@ class Worker:
             left = self.deadline - time.monotonic()
             if left <= 0 or len(child.buffer) > MAX_LINE:
                 return {"timeout": self.limit}
-            if self._wait(child, left):
+            if child.resident_mb() > self._memory(child):
+                return {"over_memory": True}
+            if self._wait(child, min(left, POLL_S)):
                 data = os.read(child.events, 1 << 16)
                 if not data:
                     return None
                 child.buffer += data
+
+    def _memory(self, child: Child) -> float:
+        """The resident size at which a child is stopped: what it had when warm, and `mem_mb` more."""
+        if child.warm_mb is None:
+            child.warm_mb = child.resident_mb()
+        return child.warm_mb + float((self.current or {}).get("mem_mb") or MEM_MB)
 
     def _wait(self, child: Child, left: float) -> bool:
         """True when the child has something to say; handles the input meanwhile."""

@@ -1,6 +1,6 @@
 """Starts children: `fork` from this preloaded process, or `spare`, pre-warmed processes used once.
 
-Fork is Linux's: forked children of a process that touched Metal crash. Every child leads its own process group,
+Fork is Linux's: forked children of a process that touched Metal crash. Every child leads its own group,
 so that killing the group stops whatever it started.
 """
 
@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,8 @@ class Child:
     commands: int
     buffer: bytearray = field(default_factory=bytearray)
     process: Any = None
+    stopped: bool = False
+    warm_mb: float | None = None
 
     def send(self, message: dict[str, Any]) -> bool:
         try:
@@ -37,56 +40,93 @@ class Child:
         except OSError:
             return False
 
-    def stop(self) -> int | None:
-        """Kills the group, reaps, closes; returns the signal that had ended it before, if any."""
-        status = None
-        try:
-            done, raw = os.waitpid(self.pid, os.WNOHANG)
-            status = raw if done else None
-        except ChildProcessError:
-            status = 0
+    def stop(self) -> None:
+        """Kills the group, reaps, closes; a second call does nothing."""
+        if self.stopped:
+            return
+        self.stopped = True
+        self.kill()
+        self._reap()
+        for fd in (self.events, self.commands):
+            os.close(fd)
+
+    def kill(self) -> None:
+        """Kills the group without waiting for it."""
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
-        if status is None:
-            try:
-                os.waitpid(self.pid, 0)
-            except ChildProcessError:
-                pass
-        for fd in (self.events, self.commands):
-            os.close(fd)
-        if self.process is not None:
-            self.process.returncode = 0
-        return status
 
     def ended(self) -> str:
-        """Why it is gone, after its pipe closed: waits for the status."""
+        """Why it is gone, after its pipe closed; kills what closed its pipe without going."""
         try:
-            _, raw = os.waitpid(self.pid, 0)
+            done, raw = os.waitpid(self.pid, os.WNOHANG)
+            for _ in range(50):
+                if done:
+                    break
+                time.sleep(0.01)
+                done, raw = os.waitpid(self.pid, os.WNOHANG)
         except ChildProcessError:
             return "ended"
+        if not done:
+            return "closed its pipe"
+        self._note(raw)
         if os.WIFSIGNALED(raw):
             return f"was killed by {signal.Signals(os.WTERMSIG(raw)).name}"
         return f"ended with status {os.WEXITSTATUS(raw)}"
 
+    def resident_mb(self) -> float:
+        """Memory in use now, in MiB; 0 where the system does not say."""
+        try:
+            with open(f"/proc/{self.pid}/statm") as statm:
+                return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+        except (OSError, ValueError, IndexError):
+            return 0.0
+
+    def _reap(self) -> None:
+        try:
+            self._note(os.waitpid(self.pid, 0)[1])
+        except ChildProcessError:
+            pass
+
+    def _note(self, raw: int) -> None:
+        if self.process is not None:
+            self.process.returncode = os.waitstatus_to_exitcode(raw)
+
 
 class Fork:
+    """Forks one child ahead of its job, so that copying this process's page tables costs no one's time."""
+
     name = "fork"
 
     def __init__(self) -> None:
         from mlxport_harness import preload
 
         preload.imports()
+        self._ready: Child | None = None
+
+    def prepare(self) -> None:
+        if self._ready is None:
+            self._ready = self._fork()
 
     def start(self, job: dict[str, Any]) -> Child:
+        self.prepare()
+        found, self._ready = self._ready, None
+        found.send(job)
+        return found
+
+    def close(self) -> None:
+        if self._ready is not None:
+            self._ready.stop()
+
+    def _fork(self) -> Child:
         event_read, event_write = os.pipe()
         command_read, command_write = os.pipe()
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             _become_child(event_write, command_read, parent)
-            child.run(job, 4, 3)
+            child.run(_job(3), 4, 3)
         os.close(event_write)
         os.close(command_read)
         try:
@@ -94,9 +134,6 @@ class Fork:
         except OSError:
             pass
         return Child(pid, event_read, command_write)
-
-    def close(self) -> None:
-        return None
 
 
 class Spare:
@@ -106,6 +143,9 @@ class Spare:
         self._pool: list[subprocess.Popen] = []
         self._fill()
 
+    def prepare(self) -> None:
+        self._fill()
+
     def start(self, job: dict[str, Any]) -> Child:
         while self._pool and self._pool[0].poll() is not None:
             self._pool.pop(0)
@@ -113,7 +153,9 @@ class Spare:
             self._fill()
         process = self._pool.pop(0)
         self._fill()
-        found = Child(process.pid, os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()), process=process)
+        found = Child(
+            process.pid, os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()), process=process
+        )
         process.stdout.close()
         process.stdin.close()
         found.send(job)
@@ -142,15 +184,20 @@ def spare_main(parent: int) -> None:
     events = protect_stdout()
     isolate.die_with_parent(parent)
     preload.imports()
+    commands = os.dup(0)
+    _become_child(events, commands, parent)
+    child.run(_job(3), 4, 3)
+
+
+def _job(commands: int) -> dict[str, Any]:
+    """Waits for the one job, byte by byte so as not to swallow what follows it."""
     line = bytearray()
     while not line.endswith(b"\n"):
-        piece = os.read(0, 1)
+        piece = os.read(commands, 1)
         if not piece:
             os._exit(0)
         line += piece
-    commands = os.dup(0)
-    _become_child(events, commands, parent)
-    child.run(json.loads(line), 4, 3)
+    return json.loads(line)
 
 
 def _become_child(events: int, commands: int, parent: int) -> None:

@@ -23,7 +23,9 @@ def judge(meta: dict[str, Any], seconds: float) -> dict[str, Any]:
         first = first_promotion(modules)
         place = {"module": first, "reference": None, "port": modules[first]["where"]} if first else None
         where = f"first in {first}" if first else "outside any module, so near the head"
-        what = f"{len(wide)} of {len(layers)} layers give float32" if wide else f"the logits are {meta['dtype']}"
+        what = (
+            f"{len(wide)} of {len(layers)} layers give float32" if wide else f"the logits are {meta['dtype']}"
+        )
         findings = [{"id": "promotion", "text": f"With bfloat16 weights {what}; promoted {where}."}]
     return record(
         "dtype",
@@ -41,5 +43,7 @@ def judge(meta: dict[str, Any], seconds: float) -> dict[str, Any]:
 
 def first_promotion(modules: dict[str, Any]) -> str | None:
     """The first, and innermost, module that took bfloat16 and gave float32."""
-    hits = [(m["end"], n) for n, m in modules.items() if m.get("in") == "bfloat16" and m.get("out") == "float32"]
+    hits = [
+        (m["end"], n) for n, m in modules.items() if m.get("in") == "bfloat16" and m.get("out") == "float32"
+    ]
     return min(hits)[1] if hits else None

@@ -56,7 +56,7 @@ class Pairing:
         agreed = [self.rows[n]["start"] for n in layers if self.bad("in", n) is False]
         since = max(agreed, default=0)
         for name in self.order:
-            if self.rows[name]["start"] >= since and self.bad("out", name):
+            if self.rows[name]["end"] >= since and self.bad("out", name):
                 return self._climb(name)
         return None
 
@@ -71,7 +71,9 @@ class Pairing:
         return name
 
 
-def judge(twin: str, reference: tuple[Arrays, dict], port: tuple[Arrays, dict], seconds: float) -> dict[str, Any]:
+def judge(
+    twin: str, reference: tuple[Arrays, dict], port: tuple[Arrays, dict], seconds: float
+) -> dict[str, Any]:
     pairing = Pairing(twin, reference, port)
     name = pairing.culprit()
     compared = [n for n in pairing.order if pairing.outside[n] is not None]
@@ -88,7 +90,9 @@ def judge(twin: str, reference: tuple[Arrays, dict], port: tuple[Arrays, dict], 
         figure=pairing.outside.get(name) if name else max((pairing.outside[n] for n in layers), default=None),
         unit="relative",
         bar=pairing.bar,
-        metric="relative error of the first divergent module's output" if name else "largest relative error of a layer",
+        metric="relative error of the first divergent module's output"
+        if name
+        else "largest relative error of a layer",
         seconds=seconds,
         first_divergence=place,
         series=[[n, pairing.outside[n]] for n in (layers or compared)],

@@ -25,7 +25,7 @@ def by_floor(figure: float, floor: float, bars: tuple[float, float]) -> str:
     """The exactness rule: the twin's own rounding floor decides, the absolute bars check it.
 
     Floor: pass up to 10 times, suspect up to 100, fail above. The verdict is the worse of floor and bar, with
-    one relief: above 100 times the floor but within the absolute pass bar is suspect, not fail, because so small
+    one relief: above 100 times the floor but within the absolute pass bar is suspect, not fail: so small
     a difference alone does not prove a fault.
     """
     absolute = by_bar(figure, bars)

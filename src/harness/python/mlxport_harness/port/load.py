@@ -45,7 +45,12 @@ def fault(error: BaseException, port: Path) -> PortFault:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(port)]
     where = f"{port}:{frames[-1].lineno}" if frames else None
     text = " ".join(str(error).split())[:600]
-    if isinstance(error, MemoryError) or "bad_alloc" in text or "Unable to allocate" in text or "malloc" in text:
+    if (
+        isinstance(error, MemoryError)
+        or "bad_alloc" in text
+        or "Unable to allocate" in text
+        or "malloc" in text
+    ):
         return PortFault(f"The port ran out of memory ({type(error).__name__}: {text})", where, MEMORY_HINT)
     if isinstance(error, SystemExit):
         return PortFault(f"The port called exit ({text or 'no status'})", where)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mlxport_harness import isolate, preload, states
+from mlxport_harness.checks.cache import plans
 from mlxport_harness.port import load, shims
 from mlxport_harness.port.taps import Taps
 
@@ -23,7 +24,11 @@ class Recorder:
     """One port, several twins, each loaded once."""
 
     def __init__(self, job: dict[str, Any]) -> None:
-        self.port, self.twin_dir, self.out = Path(job["port_path"]), Path(job["twin_dir"]), Path(job["out_dir"])
+        self.port, self.twin_dir, self.out = (
+            Path(job["port_path"]),
+            Path(job["twin_dir"]),
+            Path(job["out_dir"]),
+        )
         self.ids = job["ids"]
         self.module: Any = None
         self.models: dict[tuple[str, str], Any] = {}
@@ -46,7 +51,9 @@ class Recorder:
         taps = Taps(model)
         logits = taps.run(model, mx.array(self.ids))
         mx.eval(logits, taps.values)
-        return {"logits": numbers(logits), **{k: numbers(v) for k, v in taps.values.items()}}, {"modules": taps.rows}
+        return {"logits": numbers(logits), **{k: numbers(v) for k, v in taps.values.items()}}, {
+            "modules": taps.rows
+        }
 
     def dtype(self, twin: str, spelling: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         import mlx.core as mx
@@ -66,11 +73,8 @@ class Recorder:
 
         model = self.model(twin, spelling)
         ids = mx.array(self.ids)
-        length = ids.shape[1]
-        plans = {"decode": [1] * length, "prefill": [length // 2] + [1] * (length - length // 2)}
-        plans["chunks"] = [7] * (length // 7) + ([length % 7] if length % 7 else [])
         found = {"full": self._logits(model)}
-        for name, steps in plans.items():
+        for name, steps in plans(ids.shape[1]).items():
             cache, at, parts = make_prompt_cache(model), 0, []
             for step in steps:
                 parts.append(model(ids[:, at : at + step], cache=cache))
@@ -91,9 +95,11 @@ def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
     port_log = os.open(Path(job["out_dir"]) / "port.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(port_log, 1)
     os.dup2(port_log, 2)
-    changed = preload.refresh(job["stamps"])
+    changed = preload.refresh()
     if changed:
-        emit({"log": f"mlx-lm changed on disk since the worker started, imported again: {', '.join(changed)}"})
+        emit(
+            {"log": f"mlx-lm changed on disk since the worker started, imported again: {', '.join(changed)}"}
+        )
         preload.imports()
     shimmed = shims.apply()
     for name in ("torch",):

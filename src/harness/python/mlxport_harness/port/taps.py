@@ -1,6 +1,6 @@
 """Records the first call of every mlx module during one pass, by wrapping `__call__` of their classes.
 
-The process is thrown away afterwards, so nothing needs undoing. Arrays stay lazy until all are evaluated at once.
+The process is thrown away afterwards, so nothing needs undoing. Arrays stay lazy until all are evaluated.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Taps:
 
 
 def _wrap(cls: type, taps: Taps) -> None:
-    original = getattr(cls, "__call__", None)
+    original = next((c.__dict__["__call__"] for c in cls.__mro__ if "__call__" in c.__dict__), None)
     if original is None or getattr(original, "tapped", None) is taps:
         return
 

@@ -83,7 +83,9 @@ def token_ids(seed: int, vocab: int) -> np.ndarray:
     return np.random.default_rng(seed + 1).integers(3, vocab, size=(1, TOKENS), dtype=np.int64)
 
 
-def _one_seed(config: Any, raw: dict[str, Any] | None, seed: int, folder: Path, emit: Any) -> dict[str, float]:
+def _one_seed(
+    config: Any, raw: dict[str, Any] | None, seed: int, folder: Path, emit: Any
+) -> dict[str, float]:
     shutil.rmtree(folder, ignore_errors=True)
     ids = token_ids(seed, config.get_text_config().vocab_size)
     floors = {}
@@ -158,7 +160,9 @@ def _states(model: torch.nn.Module, ids: torch.Tensor) -> tuple[dict[str, np.nda
     return {"logits": logits, **values}, {"floor": floor, "floors": floors, "modules": rows}
 
 
-def run(model: torch.nn.Module, ids: torch.Tensor) -> tuple[np.ndarray, dict[str, Any], dict[str, np.ndarray]]:
+def run(
+    model: torch.nn.Module, ids: torch.Tensor
+) -> tuple[np.ndarray, dict[str, Any], dict[str, np.ndarray]]:
     taps = Taps(model)
     with torch.no_grad():
         logits = model(input_ids=ids, use_cache=False).logits.float().numpy()

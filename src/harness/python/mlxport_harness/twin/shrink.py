@@ -45,7 +45,9 @@ def legacy_spelling(config: Config, renamed: dict[str, str]) -> Config | None:
     """
     table = rules()
     rope = config.get("rope_parameters")
-    aliases = {field: config[saved] for field, saved in renamed.items() if saved in config and field not in config}
+    aliases = {
+        field: config[saved] for field, saved in renamed.items() if saved in config and field not in config
+    }
     if not isinstance(rope, dict):
         return {**config, **aliases} if aliases else None
     old = {k: v for k, v in config.items() if k != "rope_parameters"} | aliases
@@ -66,7 +68,9 @@ def legacy_spelling(config: Config, renamed: dict[str, str]) -> Config | None:
 
 def new_spelling(config: Config, canonical: Config) -> Config:
     """The config with rope as transformers 5 writes it, taken from the class's own reading."""
-    new = {k: v for k, v in config.items() if k not in ("rope_theta", "rope_scaling", "partial_rotary_factor")}
+    new = {
+        k: v for k, v in config.items() if k not in ("rope_theta", "rope_scaling", "partial_rotary_factor")
+    }
     return new | {"rope_parameters": canonical.get("rope_parameters")}
 
 
@@ -85,7 +89,7 @@ def _value(key: str, value: Any, table: Config) -> Any:
         return None
     if key in table["set"]:
         new = table["set"][key]
-        if isinstance(value, bool) or value == 0 and key != "pad_token_id":
+        if isinstance(value, bool) or (value == 0 and key != "pad_token_id"):
             return value
         if isinstance(value, list):
             return [new] if key.endswith("token_id") else [new] * len(value)
@@ -174,4 +178,7 @@ def _rope_factors(rope: Config, small: Config) -> Config:
     dims = small.get("qk_rope_head_dim") or small.get("head_dim") or small.get("hidden_size", 0) // heads
     part = rope.get("partial_rotary_factor") or small.get("partial_rotary_factor") or 1.0
     pairs = int(dims * part) // 2
-    return {k: v[:pairs] if k in ("short_factor", "long_factor") and isinstance(v, list) else v for k, v in rope.items()}
+    return {
+        k: v[:pairs] if k in ("short_factor", "long_factor") and isinstance(v, list) else v
+        for k, v in rope.items()
+    }

@@ -51,12 +51,16 @@ def parse(target: dict[str, Any]) -> Target:
                 f"Check {found} instead, or give a config.json of {model_type}.",
             )
     _check_type(model_type)
-    variants = tuple(Variant(_variant_name(path), raw) for path, raw in loaded) or (Variant("defaults", None),)
+    variants = tuple(Variant(_variant_name(path), raw) for path, raw in loaded) or (
+        Variant("defaults", None),
+    )
     port_path, given = _port_path(model_type, target.get("port_path"))
     try:
         sha = hashlib.sha256(port_path.read_bytes()).hexdigest()
     except OSError as error:
-        raise Failure("user", f"Cannot read the port file {port_path}: {error.strerror}.", "Check the path.") from None
+        raise Failure(
+            "user", f"Cannot read the port file {port_path}: {error.strerror}.", "Check the path."
+        ) from None
     wanted = target.get("port_sha")
     if wanted and wanted != sha:
         raise Failure("user", f"{port_path} has changed since the request was made.", "Run the check again.")
@@ -73,7 +77,9 @@ def _read_config(path: Path) -> dict[str, Any]:
         raw = json.loads(text)
     except json.JSONDecodeError as error:
         where = f"{path}:{error.lineno}:{error.colno}"
-        raise Failure("user", f"{where}: not valid JSON: {error.msg}.", "Mend the file and run again.") from None
+        raise Failure(
+            "user", f"{where}: not valid JSON: {error.msg}.", "Mend the file and run again."
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise Failure("user", f"Cannot read {path}: {reason}.", "Check the path.") from None
@@ -87,14 +93,20 @@ def _check_type(model_type: str) -> None:
 
     known = set(configuration_auto.CONFIG_MAPPING_NAMES)
     causal = set(modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
-    masked = set(modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES)
+    other = set(modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES)
+    other |= set(modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES)
+    other |= set(modeling_auto.MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES)
     if model_type not in known:
-        near = difflib.get_close_matches(model_type, sorted(causal - masked), n=3, cutoff=0.5)
+        near = difflib.get_close_matches(model_type, sorted(causal - other), n=3, cutoff=0.5)
         hint = f"Did you mean {', '.join(near)}?" if near else "List the types with `mlxport discover`."
         raise Failure("user", f"transformers knows no model_type {model_type!r}.", hint)
-    if model_type not in causal or model_type in masked:
-        near = sorted(t for t in causal - masked if t.startswith(f"{model_type}_"))[:3]
-        hint = f"Its text part may be {', '.join(near)}." if near else "Give a decoder model that generates text."
+    if model_type not in causal or model_type in other:
+        near = sorted(t for t in causal - other if t.startswith(f"{model_type}_"))[:3]
+        hint = (
+            f"Its text part may be {', '.join(near)}."
+            if near
+            else "Give a decoder model that generates text."
+        )
         raise Failure("user", f"{model_type} is not a causal language model in transformers.", hint)
 
 
@@ -112,5 +124,7 @@ def _port_path(model_type: str, given: str | None) -> tuple[Path, bool]:
     folder = Path(next(iter(spec.submodule_search_locations))) / "models"
     path = folder / f"{MODEL_REMAPPING.get(model_type, model_type)}.py"
     if not path.is_file():
-        raise Failure("user", f"mlx-lm has no port of {model_type}.", "Give the port's file with --port FILE.")
+        raise Failure(
+            "user", f"mlx-lm has no port of {model_type}.", "Give the port's file with --port FILE."
+        )
     return path, False

@@ -54,5 +54,7 @@ def _value(
     if tensor.dim() <= 1 or "norm" in leaf:
         return uniform(0.6, 1.4)
     fan_in = math.prod(shape[1:]) if "conv" in leaf else shape[-1]
-    sharp = 1.5 if any(part in leaf for part in ("q_proj", "k_proj", "q_b_proj", "query", "key", "qkv")) else 1.0
+    sharp = (
+        1.5 if any(part in leaf for part in ("q_proj", "k_proj", "q_b_proj", "query", "key", "qkv")) else 1.0
+    )
     return normal(sharp / math.sqrt(fan_in))
