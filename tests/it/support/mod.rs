@@ -1,3 +1,4 @@
 //! What several areas need.
 
 pub mod pty;
+pub mod sse;

@@ -1,0 +1,218 @@
+//! A chat-completions server for tests: checks every request as a strict server would, and answers with the shapes that
+//! real servers send.
+
+use std::collections::{HashSet, VecDeque};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Response, StatusCode};
+use axum::routing::{get, post};
+use futures::stream;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+/// How one request is answered.
+pub struct Play {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub pieces: Vec<Piece>,
+}
+
+/// A piece of an answer's body.
+pub enum Piece {
+    Bytes(String),
+    Pause(Duration),
+    /// The connection breaks.
+    Break,
+    /// Nothing more comes, and the connection stays.
+    Silence,
+}
+
+impl Play {
+    /// An event stream of these data lines.
+    pub fn events(lines: &[&str]) -> Self {
+        let pieces = lines.iter().map(|line| Piece::Bytes(format!("data: {line}\n\n"))).collect();
+        Self { status: 200, headers: vec![("content-type", "text/event-stream".into())], pieces }
+    }
+
+    /// An event stream of chunks with these deltas, ended properly.
+    pub fn deltas(deltas: &[Value], reason: &str) -> Self {
+        let mut lines: Vec<String> = deltas.iter().map(|delta| chunk(delta, None)).collect();
+        lines.push(chunk(&json!({}), Some(reason)));
+        lines.push("[DONE]".into());
+        Self::events(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// A whole body.
+    pub fn body(status: u16, content_type: &str, body: &str) -> Self {
+        let headers = vec![("content-type", content_type.to_string())];
+        Self { status, headers, pieces: vec![Piece::Bytes(body.into())] }
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Adds a piece.
+    pub fn then(mut self, piece: Piece) -> Self {
+        self.pieces.push(piece);
+        self
+    }
+}
+
+/// Writes a chunk as the specification has it.
+pub fn chunk(delta: &Value, reason: Option<&str>) -> String {
+    let choice = json!({"index": 0, "delta": delta, "finish_reason": reason});
+    json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]})
+        .to_string()
+}
+
+/// The running server; it ends when dropped.
+pub struct Server {
+    pub base_url: String,
+    seen: Arc<Seen>,
+    _task: JoinSet<()>,
+}
+
+struct Seen {
+    key: Option<&'static str>,
+    plays: Mutex<VecDeque<Play>>,
+    requests: Mutex<Vec<Value>>,
+    problems: Mutex<Vec<String>>,
+}
+
+impl Server {
+    /// Starts on a free port of this machine; `key` is demanded of every request.
+    pub async fn start(key: Option<&'static str>, plays: Vec<Play>) -> Self {
+        let seen = Arc::new(Seen {
+            key,
+            plays: Mutex::new(plays.into()),
+            requests: Mutex::default(),
+            problems: Mutex::default(),
+        });
+        let models = get(|| async { axum::Json(json!({"data": [{"id": "a"}, {"id": "b"}]})) });
+        let app = Router::new()
+            .route("/v1/chat/completions", post(answer))
+            .route("/v1/models", models)
+            .with_state(seen.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let base_url = format!("http://{}/v1", listener.local_addr().expect("an address"));
+        let mut task = JoinSet::new();
+        task.spawn(async move { axum::serve(listener, app).await.expect("the server runs") });
+        Self { base_url, seen, _task: task }
+    }
+
+    /// Gives the requests so far.
+    pub fn requests(&self) -> Vec<Value> {
+        self.seen.requests.lock().expect("not poisoned").clone()
+    }
+
+    /// Gives what was wrong with the requests so far.
+    pub fn problems(&self) -> Vec<String> {
+        self.seen.problems.lock().expect("not poisoned").clone()
+    }
+}
+
+async fn answer(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: String) -> Response<Body> {
+    let wrong = check(&seen, &headers, &body);
+    seen.problems.lock().expect("not poisoned").extend(wrong);
+    let request = serde_json::from_str(&body).unwrap_or(Value::Null);
+    seen.requests.lock().expect("not poisoned").push(request);
+    let play = seen.plays.lock().expect("not poisoned").pop_front();
+    let play = play.unwrap_or_else(|| Play::body(500, "text/plain", "the test has no more answers"));
+    let mut response = Response::builder().status(StatusCode::from_u16(play.status).expect("a status"));
+    for (name, value) in play.headers {
+        response = response.header(name, value);
+    }
+    response.body(Body::from_stream(pieces(play.pieces))).expect("a response")
+}
+
+fn pieces(pieces: Vec<Piece>) -> impl stream::Stream<Item = Result<String, std::io::Error>> {
+    stream::unfold(VecDeque::from(pieces), |mut left| async move {
+        loop {
+            match left.pop_front()? {
+                Piece::Bytes(text) => return Some((Ok(text), left)),
+                Piece::Pause(time) => tokio::time::sleep(time).await,
+                Piece::Break => {
+                    // What was written must be on the wire first: hyper drops its buffer when a body fails.
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    return Some((Err(std::io::Error::other("broken")), left));
+                }
+                Piece::Silence => {
+                    let never: Infallible = std::future::pending().await;
+                    match never {}
+                }
+            }
+        }
+    })
+}
+
+/// Finds what a strict server would refuse.
+fn check(seen: &Seen, headers: &HeaderMap, body: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let authorization = headers.get("authorization").and_then(|value| value.to_str().ok());
+    if authorization != seen.key.map(|key| format!("Bearer {key}")).as_deref() {
+        wrong.push("authorization".to_string());
+    }
+    if seen.key.is_some_and(|key| body.contains(key)) {
+        wrong.push("the key is in the body".to_string());
+    }
+    let Ok(request) = serde_json::from_str::<Value>(body) else { return vec!["not JSON".into()] };
+    if request["stream"] != json!(true) || !request["model"].is_string() {
+        wrong.push("stream or model".into());
+    }
+    for tool in request["tools"].as_array().into_iter().flatten() {
+        if tool["type"] != "function" || tool["function"]["parameters"]["type"] != "object" {
+            wrong.push(format!("tool {tool}"));
+        }
+    }
+    wrong.extend(check_messages(request["messages"].as_array().map_or(&[], Vec::as_slice)));
+    wrong
+}
+
+fn check_messages(messages: &[Value]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut open: HashSet<String> = HashSet::new();
+    let mut last = "";
+    for (at, message) in messages.iter().enumerate() {
+        let role = message["role"].as_str().unwrap_or_default();
+        match role {
+            "system" if at == 0 => {}
+            "tool" => {
+                let id = message["tool_call_id"].as_str().unwrap_or_default();
+                if !open.remove(id) {
+                    wrong.push(format!("message {at} answers {id:?}, which nobody asked"));
+                }
+            }
+            "user" | "assistant" if !open.is_empty() => wrong.push(format!("message {at} leaves calls open")),
+            "user" if last == "user" => wrong.push(format!("message {at} is the second of the user")),
+            "user" | "assistant" => {}
+            _ => wrong.push(format!("message {at} has role {role:?}")),
+        }
+        for call in message["tool_calls"].as_array().into_iter().flatten() {
+            let arguments = call["function"]["arguments"].as_str().unwrap_or_default();
+            let object = serde_json::from_str::<Value>(arguments).is_ok_and(|value| value.is_object());
+            if call["type"] != "function" || !object {
+                wrong.push(format!("message {at} has a bad call {call}"));
+            }
+            if !open.insert(call["id"].as_str().unwrap_or_default().to_string()) {
+                wrong.push(format!("message {at} uses an id twice"));
+            }
+        }
+        let empty = message["content"].as_str().is_none_or(str::is_empty);
+        if role == "assistant" && empty && message["tool_calls"].is_null() {
+            wrong.push(format!("message {at} says nothing"));
+        }
+        last = role;
+    }
+    if !open.is_empty() || last == "assistant" {
+        wrong.push("the conversation does not end with a question".into());
+    }
+    wrong
+}
