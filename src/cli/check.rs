@@ -1,13 +1,56 @@
-//! `mlxport check`.
+//! `mlxport check`: the checks without the screen.
 
 use std::process::ExitCode;
 
-use super::Common;
+use super::{Common, output};
+use crate::harness::plan;
 use crate::util::blame::{Blame, Report};
 
-#[derive(Debug, clap::Args)]
-pub struct Args {}
+mod all;
+mod show;
+mod target;
+mod twin;
 
-pub fn run(_args: Args, _common: &Common) -> Result<ExitCode, Report> {
-    Err(Report::new(Blame::Bug, "not connected yet"))
+/// Flags of `mlxport check`.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Args {
+    /// List the checks, what each proves and what it costs
+    #[arg(long)]
+    list: bool,
+    #[command(subcommand)]
+    family: Option<Family>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Family {
+    /// Compare a port with its transformers reference on small random twins
+    Twin(twin::Args),
+}
+
+/// Runs `mlxport check`.
+pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
+    match args.family {
+        Some(Family::Twin(args)) if args.all => all::run(args, common),
+        Some(Family::Twin(args)) => twin::run(args, common),
+        None if args.list => Ok(list(common)),
+        None => Err(Report::new(Blame::User, "no check is named").hint(
+            "`mlxport check twin MODEL` compares a port with its reference; `mlxport check --list` says what it does",
+        )),
+    }
+}
+
+fn list(common: &Common) -> ExitCode {
+    let checks = plan::list();
+    if common.json {
+        output::json(&serde_json::json!({ "schema": 1, "checks": checks }));
+        return ExitCode::SUCCESS;
+    }
+    for check in checks {
+        let text = format!("{:<7} {}\n        {}\n        {}", check.id, check.title, check.rule, check.cost);
+        for line in text.lines() {
+            show::line("check", line, common);
+        }
+    }
+    ExitCode::SUCCESS
 }

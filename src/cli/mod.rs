@@ -19,6 +19,8 @@ pub mod output;
 mod sandbox;
 mod sessions;
 mod setup;
+mod site;
+mod task;
 
 /// Exit code of a run in which a check failed or is suspect.
 pub const FAILED: u8 = 1;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::util::blame::Report;
+use crate::util::blame::{Blame, Report};
 
 /// Version of [`RunResult`] as JSON.
 pub const SCHEMA: u32 = 1;
@@ -132,6 +132,15 @@ impl CheckVerdict {
     }
 }
 
+/// Puts a record among others: in the place of the one it replaces, else last. A worker sends a record again when it
+/// has learnt more about it.
+pub fn place(records: &mut Vec<CheckRecord>, record: CheckRecord) {
+    match records.iter_mut().find(|other| other.same_row(&record)) {
+        Some(other) => *other = record,
+        None => records.push(record),
+    }
+}
+
 /// A figure: a number, or what JSON numbers cannot hold (`nan`, `inf`) or a name (`bfloat16`) as text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -213,6 +222,18 @@ pub enum Kind {
     Bug,
 }
 
+impl From<Blame> for Kind {
+    fn from(blame: Blame) -> Self {
+        match blame {
+            Blame::User => Self::User,
+            Blame::Environment => Self::Environment,
+            Blame::Port => Self::Port,
+            Blame::Upstream => Self::Reference,
+            Blame::Bug => Self::Bug,
+        }
+    }
+}
+
 /// Why a check has no figure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckError {
@@ -233,8 +254,14 @@ pub struct CheckRecord {
     pub unit: Option<String>,
     #[serde(default)]
     pub bar: Option<Figure>,
+    /// What rounding alone does to this twin, where the check measures it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Figure>,
     #[serde(default)]
     pub metric: Option<String>,
+    /// Which config, where a run has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
     /// Which twin: `std 1.0`, `std 0.05`.
     #[serde(default)]
     pub twin: Option<String>,
@@ -248,9 +275,9 @@ pub struct CheckRecord {
     pub findings: Vec<Finding>,
     #[serde(default)]
     pub error: Option<CheckError>,
-    /// Divergence per module in execution order, for the chart.
+    /// Divergence per module in execution order, for the chart; none where a module has no counterpart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub series: Vec<(String, Figure)>,
+    pub series: Vec<(String, Option<Figure>)>,
 }
 
 impl CheckRecord {
@@ -262,7 +289,9 @@ impl CheckRecord {
             figure: None,
             unit: None,
             bar: None,
+            floor: None,
             metric: None,
+            variant: None,
             twin: None,
             device: None,
             seconds: 0.0,
@@ -271,6 +300,11 @@ impl CheckRecord {
             error: Some(error),
             series: Vec::new(),
         }
+    }
+
+    /// Says whether a later record stands in this one's place: the same check on the same twin and config.
+    pub fn same_row(&self, other: &Self) -> bool {
+        (self.id, &self.twin, &self.variant) == (other.id, &other.twin, &other.variant)
     }
 
     /// Says what this check alone makes of the run. An error of the port is a failure of the port.
@@ -303,6 +337,21 @@ pub struct RunResult {
 }
 
 impl RunResult {
+    /// Makes the object of a run that did not come about: every check asked for carries the reason.
+    pub fn could_not_run(request: &TwinRequest, report: &Report) -> Self {
+        let kind = Kind::from(report.blame);
+        let error = CheckError { kind, text: report.text.clone(), hint: report.hint.clone() };
+        Self {
+            schema: SCHEMA,
+            run_id: String::new(),
+            model_type: request.model_type.clone(),
+            variant: String::new(),
+            verdict: Verdict::CouldNotRun,
+            checks: request.checks.iter().map(|id| CheckRecord::failed(*id, error.clone())).collect(),
+            environment: Environment::new(),
+        }
+    }
+
     /// Gives the first divergent module of the first check that has one.
     pub fn first_divergence(&self) -> Option<&Divergence> {
         let failed = |check: &&CheckRecord| check.run_verdict() != Verdict::Pass;
@@ -372,7 +421,13 @@ pub enum Event {
     /// Work done so far, in the unit named.
     Progress { done: f64, total: Option<f64>, unit: String, text: String },
     /// A figure on the way to a verdict.
-    Metric { name: String, value: Figure, unit: Option<String>, bar: Option<Figure>, rule: Option<String> },
+    Metric {
+        name: String,
+        value: Option<Figure>,
+        unit: Option<String>,
+        bar: Option<Figure>,
+        rule: Option<String>,
+    },
     /// One check is done.
     Check { check: Box<CheckRecord> },
     /// A file that the run left, relative to its results folder or absolute.

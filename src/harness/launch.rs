@@ -3,6 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::embed;
+use super::error::HarnessError;
+use crate::config::Home;
+use crate::port::data::Workspace;
 use crate::util::process::Command;
 
 /// How the worker makes a fresh process for a run.
@@ -47,6 +51,20 @@ pub struct Site {
 }
 
 impl Site {
+    /// Takes a workspace; unpacks this program's own harness where that has not been done.
+    pub fn of(program: PathBuf, workspace: &Workspace) -> Result<Self, HarnessError> {
+        let home = Home::at(&workspace.home);
+        Ok(Self {
+            program,
+            python: workspace.python.clone(),
+            package: embed::unpack(&home.cache())?,
+            mlx_lm: workspace.checkout.clone(),
+            results: home.results(),
+            cache: home.cache(),
+            strategy: Strategy::native(),
+        })
+    }
+
     /// Gives the checkout's file for a model type.
     pub fn port_of(&self, model_type: &str) -> PathBuf {
         self.mlx_lm.join("mlx_lm/models").join(format!("{model_type}.py"))
@@ -59,7 +77,12 @@ impl Site {
 
     /// The folder that a run may write, emptied after it.
     pub fn scratch(&self, run_id: &str) -> PathBuf {
-        self.work().join("runs").join(run_id)
+        self.runs().join(run_id)
+    }
+
+    /// The folders of the runs at work.
+    pub fn runs(&self) -> PathBuf {
+        self.work().join("runs")
     }
 
     fn work(&self) -> PathBuf {
@@ -89,7 +112,7 @@ impl Site {
             ("LANG", "C.UTF-8"),
             ("PATH", "/usr/bin:/bin"),
         ];
-        let command = Command::new(program).clear_env().env("HOME", &home).env("TMPDIR", home.join("runs"));
+        let command = Command::new(program).clear_env().env("HOME", &home).env("TMPDIR", self.runs());
         quiet.into_iter().fold(command, |command, (key, value)| command.env(key, value))
     }
 }

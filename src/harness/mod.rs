@@ -10,6 +10,7 @@ pub mod error;
 pub mod launch;
 pub mod plan;
 mod process;
+pub mod report;
 pub mod service;
 pub mod shared;
 pub mod store;

@@ -33,6 +33,7 @@ pub struct Worker {
     lines: Lines,
     tail: Tail,
     hello: Option<Hello>,
+    heard: bool,
 }
 
 impl Worker {
@@ -46,7 +47,7 @@ impl Worker {
         let stdin = child.stdin.take().ok_or_else(missing)?;
         let stdout = child.stdout.take().ok_or_else(missing)?;
         let tail = Tail::follow(child.stderr.take().ok_or_else(missing)?)?;
-        Ok(Self { child, _group: group, stdin, lines: Lines::new(stdout), tail, hello: None })
+        Ok(Self { child, _group: group, stdin, lines: Lines::new(stdout), tail, hello: None, heard: false })
     }
 
     /// Waits for the handshake, once.
@@ -71,6 +72,11 @@ impl Worker {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Says whether the last run was answered at all.
+    pub fn was_heard(&self) -> bool {
+        self.heard
+    }
+
     /// Sends a run and hands every reply to `each` until the one that ends it. Any error but a clean cancel leaves
     /// the worker in an unknown state: drop it.
     pub async fn run(
@@ -81,6 +87,7 @@ impl Worker {
         each: &mut (dyn FnMut(Body) + Send),
     ) -> Result<Final, HarnessError> {
         let id = request.id;
+        self.heard = false;
         self.send(&Request::Run(request)).await?;
         let mut deadline = Instant::now() + limit;
         let mut cancelled = false;
@@ -104,6 +111,7 @@ impl Worker {
             if reply.id.as_deref() != Some(id) {
                 continue;
             }
+            self.heard = true;
             match reply.body {
                 _ if cancelled && !is_final(&reply.body) => {}
                 Body::Done { .. } | Body::Cancelled if cancelled => return Ok(Final::Cancelled),

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::data::{
     CheckError, CheckId, CheckRecord, CheckVerdict, Environment, Event, Kind, PortFile, RunResult, SCHEMA,
-    StoredRun, TwinRequest, Verdict,
+    StoredRun, TwinRequest, Verdict, place,
 };
 use super::error::HarnessError;
 use super::launch::Site;
@@ -112,7 +112,7 @@ impl Harness {
         let mut records = Vec::new();
         let mut each = |event: Event| {
             if let Event::Check { check } = &event {
-                records.push(CheckRecord::clone(check));
+                place(&mut records, CheckRecord::clone(check));
             }
             recorder.event(&event);
             sink(event);
@@ -165,31 +165,52 @@ impl Harness {
         if slot.worker.is_none() {
             slot.may_start()?;
             create_dir(&self.site.states())?;
-            create_dir(&self.site.scratch("."))?;
+            create_dir(&self.site.runs())?;
             slot.worker = Some(Worker::spawn(&self.site.worker())?);
         }
-        let Some(worker) = slot.worker.as_mut() else { return Ok(()) };
+        let Some(mut worker) = slot.worker.take() else { return Ok(()) };
         let ready = tokio::select! {
             ready = worker.ready(READY_LIMIT) => ready.map(|_| ()),
-            // The worker stays: its imports are of use to the next run.
-            () = cancel.cancelled() => return Err(HarnessError::Cancelled),
+            () = cancel.cancelled() => Err(HarnessError::Cancelled),
         };
-        if ready.is_err() {
-            slot.lost();
+        match &ready {
+            // A cancelled start stays: its imports are of use to the next run.
+            Ok(()) | Err(HarnessError::Cancelled) => slot.worker = Some(worker),
+            Err(_) => slot.lost(&worker),
         }
         ready
     }
 
-    /// Sends the request and reads until its end. A worker that did not answer cleanly is killed here.
+    /// Sends the request and reads until its end. A warm worker that turns out to have died before it took the
+    /// request is replaced once, in silence: nobody was told that it lived.
     async fn exchange(
         &self,
-        slot: &mut MutexGuard<'_, Slot>,
-        (request, prepared, scratch): (&TwinRequest, &Prepared, &Scratch),
+        slot: &mut Slot,
+        run: (&TwinRequest, &Prepared, &Scratch),
         cancel: &CancellationToken,
         each: &mut (dyn FnMut(Event) + Send),
     ) -> Result<Final, HarnessError> {
+        match self.attempt(slot, run, cancel, each).await {
+            Err(Lost { error: HarnessError::Died { .. }, unheard: true }) => {
+                self.warm(slot, cancel).await?;
+                self.attempt(slot, run, cancel, each).await.map_err(|lost| lost.error)
+            }
+            ended => ended.map_err(|lost| lost.error),
+        }
+    }
+
+    /// One try. A worker that did not answer cleanly is killed here.
+    async fn attempt(
+        &self,
+        slot: &mut Slot,
+        (request, prepared, scratch): (&TwinRequest, &Prepared, &Scratch),
+        cancel: &CancellationToken,
+        each: &mut (dyn FnMut(Event) + Send),
+    ) -> Result<Final, Lost> {
         // Taken out while it works: if this future is dropped half way, so is the worker.
-        let Some(mut worker) = slot.worker.take() else { return Err(HarnessError::Cancelled) };
+        let Some(mut worker) = slot.worker.take() else {
+            return Err(Lost { error: HarnessError::Cancelled, unheard: false });
+        };
         let line = RunRequest {
             id: &prepared.run_id,
             check: "twin",
@@ -203,33 +224,35 @@ impl Harness {
         };
         let limit = request.limits.timeout + KILL_AFTER;
         let mut forward = |body| each_event(body, each);
-        match worker.run(line, limit, cancel, &mut forward).await {
+        let error = match worker.run(line, limit, cancel, &mut forward).await {
             Ok(ended) => {
                 slot.worker = Some(worker);
                 slot.deaths.clear();
-                Ok(ended)
+                return Ok(ended);
             }
             Err(HarnessError::Timeout { tail, .. }) => {
-                Err(HarnessError::Timeout { limit: request.limits.timeout, tail })
+                HarnessError::Timeout { limit: request.limits.timeout, tail }
             }
+            Err(HarnessError::Cancelled) => HarnessError::Cancelled,
             Err(error) => {
-                let cancelled = matches!(error, HarnessError::Cancelled);
-                slot.last_words = worker.last_words();
-                if !cancelled {
-                    slot.lost();
-                }
-                Err(error)
+                slot.lost(&worker);
+                error
             }
-        }
+        };
+        Err(Lost { error, unheard: !worker.was_heard() })
     }
 }
 
+/// How a try ended without an answer, and whether the worker had said anything to it.
+struct Lost {
+    error: HarnessError,
+    unheard: bool,
+}
+
 impl Slot {
-    /// Counts a death and forgets the worker.
-    fn lost(&mut self) {
-        if let Some(worker) = self.worker.take() {
-            self.last_words = worker.last_words();
-        }
+    /// Counts a death.
+    fn lost(&mut self, worker: &Worker) {
+        self.last_words = worker.last_words();
         self.deaths.push_back(Instant::now());
     }
 
@@ -316,7 +339,7 @@ impl Prepared {
 
     fn variant(&self) -> String {
         match self.configs.as_slice() {
-            [] => "default".into(),
+            [] => "defaults".into(),
             configs => configs.iter().map(|path| variant_name(path)).collect::<Vec<_>>().join(", "),
         }
     }

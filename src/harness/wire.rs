@@ -108,7 +108,8 @@ pub enum Body {
     },
     Metric {
         name: String,
-        value: Figure,
+        #[serde(default)]
+        value: Option<Figure>,
         #[serde(default)]
         unit: Option<String>,
         #[serde(default)]

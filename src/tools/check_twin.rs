@@ -122,6 +122,7 @@ fn series(text: &mut String, result: &RunResult) {
     }
     text.push_str("divergence by module, in order of execution:\n");
     for (module, figure) in check.series.iter().take(MOST_SERIES) {
+        let figure = figure.as_ref().map_or_else(|| "–".into(), ToString::to_string);
         let _ = writeln!(text, "  {module} {figure}");
     }
     if check.series.len() > MOST_SERIES {

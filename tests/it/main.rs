@@ -4,5 +4,6 @@
 
 mod agent;
 mod pr;
+mod harness;
 mod support;
 mod tty;

@@ -1,0 +1,92 @@
+//! `mlxport check twin MODEL`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::{show, target};
+use crate::cli::{Common, INTERRUPTED, output, site, task};
+use crate::harness::data::{CheckId, Limits, RunResult};
+use crate::harness::{Harness, HarnessError, TwinRequest};
+use crate::util::blame::Report;
+
+/// Flags of `mlxport check twin`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// A model type, or a checkpoint folder with its config.json
+    #[arg(required_unless_present = "all")]
+    pub model: Option<String>,
+    /// The port's file [default: mlx_lm/models/<model_type>.py of the checkout]
+    #[arg(long, value_name = "FILE")]
+    pub port: Option<PathBuf>,
+    /// A released config.json; may be repeated [default: the config class's own values]
+    #[arg(long = "config", value_name = "FILE")]
+    pub configs: Vec<PathBuf>,
+    /// Checks to run, comma-separated: exact, dtype, cache, locate [default: all]
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(CheckId))]
+    pub checks: Vec<CheckId>,
+    /// Every model type that transformers and mlx-lm share, one after another
+    #[arg(long, conflicts_with_all = ["model", "port", "configs"])]
+    pub all: bool,
+    /// Seconds for a whole run; a port that takes longer has failed
+    #[arg(long, value_name = "S", default_value_t = 120.0, value_parser = seconds)]
+    pub timeout: f64,
+    /// Memory that the port may use
+    #[arg(long, value_name = "N", default_value_t = 8192)]
+    pub mem_mb: u64,
+    /// Seed of the random weights
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+impl Args {
+    /// Makes the request for one model type.
+    pub fn request(&self, model_type: String) -> TwinRequest {
+        let checks = if self.checks.is_empty() { CheckId::ALL.to_vec() } else { self.checks.clone() };
+        let limits = Limits { timeout: Duration::from_secs_f64(self.timeout), mem_mb: self.mem_mb };
+        TwinRequest {
+            port: self.port.clone(),
+            configs: self.configs.clone(),
+            checks,
+            seed: self.seed,
+            limits,
+            ..TwinRequest::new(model_type)
+        }
+    }
+}
+
+/// Runs one twin check.
+pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
+    let model = args.model.clone().unwrap_or_default();
+    let done = task::run(async |cancel| {
+        let target = target::read(&model)?;
+        let mut request = args.request(target.model_type);
+        if let (Some(config), true) = (target.config, args.configs.is_empty()) {
+            request.configs.push(config);
+        }
+        let harness = Harness::new(site::find(common, &cancel).await?);
+        match harness.check_twin(request, show::sink(), cancel).await {
+            Ok(result) => Ok(Some(result)),
+            Err(HarnessError::Cancelled) => Ok(None),
+            Err(error) => Err(Report::from(&error)),
+        }
+    });
+    match done {
+        Ok(Some(result)) => Ok(show::result(&result, common)),
+        Ok(None) => Ok(ExitCode::from(INTERRUPTED)),
+        Err(report) => {
+            if common.json {
+                let request = args.request(model);
+                output::json(&RunResult::could_not_run(&request, &report));
+            }
+            Err(report)
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value <= 86_400.0 => Ok(value),
+        _ => Err("a number of seconds between 0 and 86400".into()),
+    }
+}
