@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mlxport::harness::data::{CheckVerdict, Event, Evidence, Kind, Limits, RunResult, Verdict};
 use mlxport::harness::{Harness, HarnessError, Site, Strategy, TwinRequest, store};
+use mlxport::util::fs::write_atomic;
 use mlxport::util::sink::Sink;
 use tokio_util::sync::CancellationToken;
 
@@ -88,7 +89,7 @@ fn brief(seconds: f64) -> Limits {
 async fn a_run_gives_events_a_result_and_a_stored_run() {
     let lab = Lab::new();
     let port = lab.folder.path().join("good.py");
-    std::fs::write(&port, "x = 1\n").expect("the port");
+    write_atomic(&port, b"x = 1\n").expect("the port");
     let request = TwinRequest { port: Some(port.clone()), ..TwinRequest::new("good") };
     let result = lab.check_until(request, CancellationToken::new()).await.expect("a result");
     assert_eq!((result.verdict, result.variant.as_str(), result.checks.len()), (Verdict::Pass, "tiny", 1));
@@ -220,7 +221,7 @@ async fn a_dropped_run_leaves_no_process_behind() {
 #[tokio::test]
 async fn another_protocol_is_refused_by_name() {
     let lab = Lab::new();
-    std::fs::write(lab.folder.path().join("cache/harness/old"), "").expect("the switch");
+    write_atomic(&lab.folder.path().join("cache/harness/old"), b"").expect("the switch");
     let error = lab.check("good").await.expect_err("no verdict");
     assert_eq!(error.to_string(), "the harness worker speaks protocol 99, this program speaks 1");
 }
