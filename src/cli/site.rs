@@ -18,7 +18,7 @@ pub async fn find(common: &Common, cancel: &CancellationToken) -> Result<Site, R
 pub async fn workspace(common: &Common, _cancel: &CancellationToken) -> Result<Workspace, Report> {
     let flags = Flags { home: common.home.clone(), ..Flags::default() };
     let settings = Settings::load(flags, &Env::from_process()).map_err(|error| Report::from(&error))?;
-    let file = settings.home.root().join("workspace.json");
+    let file = settings.home.value.root().join("workspace.json");
     let missing = || Report::new(Blame::Environment, "there is no workspace yet").hint("run `mlxport setup`");
     let text = read_text(&file).map_err(|_| missing())?;
     serde_json::from_str(&text).map_err(|_| missing())

@@ -188,7 +188,7 @@ pub fn scientific(value: f64) -> String {
 
 /// Writes a bar as people write it: `1e-5`.
 pub fn bar(value: f64) -> String {
-    format!("{value:e}")
+    if value == 0.0 { "0".into() } else { format!("{value:e}") }
 }
 
 /// The first module whose output differs, with its place in both sources (`file:line`).
