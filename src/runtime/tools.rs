@@ -1,5 +1,7 @@
 //! Connects the tool registry to the rooms that do the work: harness, edits, formatter.
 
+use std::path::Path;
+
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
@@ -8,8 +10,10 @@ use crate::agent::data::ApprovedEdit;
 use crate::harness::Harness;
 use crate::harness::data::{Event, RunResult, TwinRequest};
 use crate::port::Workspace;
-use crate::port::data::EditReceipt;
+use crate::port::data::{AllowList, EditReceipt};
+use crate::port::edit::{Expect, apply_edit};
 use crate::util::blame::Report;
+use crate::util::id::sha256_hex;
 use crate::util::sink::Sink;
 
 /// The rooms behind the tools of one session.
@@ -34,9 +38,16 @@ impl crate::tools::Services for ToolServices {
         .boxed()
     }
 
-    fn apply_edit(&self, _edit: ApprovedEdit) -> BoxFuture<'_, Result<EditReceipt, Report>> {
-        let _ = (&self.workspace, &self.model_type, &self.session);
-        async move { Err(Report::new(crate::util::blame::Blame::Bug, "not connected yet")) }.boxed()
+    fn apply_edit(&self, edit: ApprovedEdit) -> BoxFuture<'_, Result<EditReceipt, Report>> {
+        let allow = AllowList::for_port(&self.workspace, &self.model_type, &self.session);
+        async move {
+            let path = Path::new(&edit.path);
+            let sha = sha256_hex(edit.before.as_bytes());
+            let new = edit.before.is_empty() && !self.workspace.checkout.join(path).exists();
+            let expect = if new { Expect::Absent } else { Expect::Sha(&sha) };
+            apply_edit(&allow, path, expect, &edit.after).map_err(|error| Report::from(&error))
+        }
+        .boxed()
     }
 
     fn format<'a>(
