@@ -24,8 +24,8 @@ pub enum JobKind {
     Watch,
     LoadConfigs,
     LoadPr,
-    /// Stage, unstage, commit, push: one after the other.
-    PersonAct,
+    /// Stage, unstage, commit, push: one after the other, each by its number; none replaces another.
+    PersonAct(u32),
     SaveFile,
     Search,
     Editor,
@@ -42,7 +42,7 @@ impl JobKind {
                 Some(PaneId::Source)
             }
             Self::LoadConfigs => Some(PaneId::Configs),
-            Self::LoadPr | Self::PersonAct => Some(PaneId::Pr),
+            Self::LoadPr | Self::PersonAct(_) => Some(PaneId::Pr),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod facts;
 pub mod gates;
 pub mod guard;
 pub mod handover;
+pub mod outputs;
 pub mod staging;
 pub mod template;
 pub mod voice;
@@ -17,7 +18,8 @@ pub use diff::{
 pub use facts::Facts;
 pub use gates::{Gate, GateId, GateState, Known};
 pub use guard::{Cleared, Overlap};
-pub use handover::{HandOver, body};
+pub use handover::{HandOver, Outcome, Plan, body};
+pub use outputs::ProgramOutput;
 pub use staging::{Aim, Selection, Undo};
 pub use template::{Field, FieldId, FieldKind, Template, TemplateSource};
 pub use voice::{Block, Cursor, Voice, VoiceKey};

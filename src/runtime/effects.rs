@@ -6,7 +6,9 @@ use super::front::Front;
 use super::jobs::JobTable;
 use crate::app::effect::Effect;
 use crate::app::{Millis, State};
+use crate::git::acts::PersonAct;
 use crate::session::{Entry, Writer};
+use crate::util::blame::{Blame, Report};
 
 /// What caused an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +54,18 @@ impl Effects {
                 front.entry(&entry);
                 self.writer.record(*entry);
             }
-            Effect::Person(_, request) => {
-                let _ = cause;
-                match request {}
-            }
+            Effect::Person(id, request) => match cause {
+                Cause::Key => self.jobs.person(id, request, PersonAct::from_key("key")),
+                Cause::Recorded => {
+                    let workspace = self.jobs.home();
+                    self.jobs.person(id, request, PersonAct::recorded(workspace));
+                }
+                Cause::Program => {
+                    let text = "an act of the person was asked for without a key, and refused";
+                    let refused = Report::new(Blame::Bug, text);
+                    self.jobs.spawn(id, |_, _| async { Err(refused) });
+                }
+            },
             Effect::Copy(text) => front.sequence(&osc52(&text)),
             Effect::Edit { path, line } => return Acted::Edit { path, line },
             Effect::Wake(at) => return Acted::Wake(at),

@@ -9,6 +9,7 @@ mod setup;
 mod source;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ use super::services::Services;
 use crate::app::effect::Job;
 use crate::app::job::JobId;
 use crate::app::msg::{Msg, PaneMsg};
+use crate::app::pane::pr::PersonRequest;
+use crate::git::acts::PersonAct;
 use crate::util::blame::{Blame, Report};
 use crate::util::sink::Sink;
 
@@ -95,6 +98,17 @@ impl JobTable {
                 Job::Pr(job) => pr::run(job, services, sink, cancel).await,
             }
         });
+    }
+
+    /// Starts an act of the person. It cannot be cancelled half way.
+    pub fn person(&mut self, id: JobId, request: PersonRequest, act: PersonAct) {
+        let services = Arc::clone(&self.services);
+        self.spawn(id, move |sink, _| pr::act(request, act, services, sink));
+    }
+
+    /// The data folder, which a recorded act may not leave.
+    pub fn home(&self) -> PathBuf {
+        self.services.home().root().to_path_buf()
     }
 
     /// Starts a future as a job.

@@ -1,5 +1,7 @@
 //! The fact sheet beside the disclosure: counts made by program, for the person to write from. It never enters a field.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Counts for the disclosure. All of them are passed in; nothing is guessed.
@@ -9,48 +11,57 @@ pub struct Facts {
     pub models: Vec<String>,
     /// Answers of the assistant.
     pub turns: usize,
-    /// Files that hold accepted text of a model.
-    pub files: usize,
-    /// Added lines of the branch that came from accepted proposals, unchanged.
-    pub lines_from_model: usize,
-    /// Added lines of the branch that the person wrote or changed.
-    pub lines_from_person: usize,
+    /// Proposals that the person accepted as they were, changed first, or refused.
+    pub accepted: usize,
+    pub changed: usize,
+    pub refused: usize,
+    /// Added lines of the branch, blank ones left out.
+    pub added: usize,
+    /// Of these, the lines that stand in an accepted proposal; None when the accepted texts are not known.
+    pub from_model: Option<usize>,
+}
+
+/// Counts how many added lines stand in accepted proposals: a line only as often as it was accepted. Blank lines count
+/// for nobody.
+pub fn lines_from_model<'a>(
+    added: impl IntoIterator<Item = &'a str>,
+    accepted: impl IntoIterator<Item = &'a str>,
+) -> usize {
+    let mut pool = HashMap::<&str, usize>::new();
+    accepted.into_iter().for_each(|line| *pool.entry(line.trim_end()).or_default() += 1);
+    let lines = added.into_iter().map(str::trim_end).filter(|line| !line.is_empty());
+    let mut count = 0;
+    for line in lines {
+        if let Some(left) = pool.get_mut(line).filter(|left| **left > 0) {
+            *left -= 1;
+            count += 1;
+        }
+    }
+    count
 }
 
 impl Facts {
-    /// Counts lines by origin: an added line that stands in an accepted proposal is the model's, any other the
-    /// person's. Blank lines count for nobody.
-    pub fn count_lines<'a>(
-        &mut self,
-        added: impl IntoIterator<Item = &'a str>,
-        accepted: impl IntoIterator<Item = &'a str>,
-    ) {
-        let mut pool = std::collections::HashMap::<&str, usize>::new();
-        accepted.into_iter().for_each(|line| *pool.entry(line.trim_end()).or_default() += 1);
-        for line in added.into_iter().map(str::trim_end).filter(|line| !line.is_empty()) {
-            match pool.get_mut(line).filter(|left| **left > 0) {
-                Some(left) => {
-                    *left -= 1;
-                    self.lines_from_model += 1;
-                }
-                None => self.lines_from_person += 1,
-            }
-        }
-    }
-
     /// Writes the facts as one sentence.
     pub fn sentence(&self) -> String {
-        if self.turns == 0 && self.lines_from_model == 0 {
-            return format!("no model answered in this session; {} lines, all yours", self.lines_from_person);
+        if self.turns == 0 {
+            return format!("no model answered in this session; {}", of(self.added, "added line"));
         }
         let models = if self.models.is_empty() { "a model".to_string() } else { self.models.join(", ") };
-        let total = self.lines_from_model + self.lines_from_person;
-        let turns = if self.turns == 1 { "turn" } else { "turns" };
-        format!(
-            "{models}, {} {turns}; {} of {total} lines accepted from the model, {} yours",
-            self.turns, self.lines_from_model, self.lines_from_person
-        )
+        let lines = match self.from_model {
+            Some(count) => {
+                let own = self.added.saturating_sub(count);
+                format!("{count} of {} accepted from the model, {own} yours", of(self.added, "added line"))
+            }
+            None => of(self.added, "added line"),
+        };
+        let edits =
+            format!("{} accepted, {} changed by you, {} refused", self.accepted, self.changed, self.refused);
+        format!("{models}, {}; edits: {edits}; {lines}", of(self.turns, "turn"))
     }
+}
+
+fn of(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 #[cfg(test)]
@@ -59,8 +70,23 @@ mod tests {
 
     #[test]
     fn a_line_counts_as_the_models_only_as_often_as_it_was_accepted() {
-        let mut facts = Facts { models: vec!["qwen3-coder".into()], turns: 14, ..Facts::default() };
-        facts.count_lines(["a", "a", "b", "", "c"], ["a", "b"]);
-        assert_eq!(facts.sentence(), "qwen3-coder, 14 turns; 2 of 4 lines accepted from the model, 2 yours");
+        assert_eq!(lines_from_model(["a", "a", "b", "", "c"], ["a", "b", ""]), 2);
+    }
+
+    #[test]
+    fn the_sentence_counts_and_does_not_judge() {
+        let facts = Facts {
+            models: vec!["qwen3-coder".into()],
+            turns: 14,
+            accepted: 5,
+            changed: 1,
+            refused: 0,
+            added: 156,
+            from_model: Some(118),
+        };
+        let expected = "qwen3-coder, 14 turns; edits: 5 accepted, 1 changed by you, 0 refused; 118 of 156 added lines \
+                        accepted from the model, 38 yours";
+        assert_eq!(facts.sentence(), expected);
+        assert_eq!(Facts::default().sentence(), "no model answered in this session; 0 added lines");
     }
 }

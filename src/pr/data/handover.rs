@@ -2,21 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use super::{FieldId, Gate, Template, Voice};
+use super::{FieldId, Template, Voice};
 
-/// What the hand-over screen shows.
+/// A push as the person confirms it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HandOver {
+pub struct Plan {
     pub branch: String,
     pub commit: String,
-    /// The address pushed to.
-    pub fork: String,
-    /// Commands to run by hand, when pushing is handed over.
+    /// The fork's address as git resolves it.
+    pub url: String,
+    /// What a person would type in a shell.
     pub commands: Vec<String>,
-    /// Where to open the pull request, or why there is no such page.
-    pub compare: Result<String, String>,
-    pub files: Vec<String>,
-    pub gates: Vec<Gate>,
+}
+
+/// What became of a push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandOver {
+    pub plan: Plan,
+    pub outcome: Outcome,
+}
+
+/// Whether the program pushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Pushed,
+    /// The fork had the commit already.
+    UpToDate,
+    /// The commands are the person's to run.
+    Yours,
 }
 
 /// Assembles the pull request's text from the template and the person's fields.

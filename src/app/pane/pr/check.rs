@@ -1,0 +1,67 @@
+//! What the gates and the fact sheet are computed from.
+
+use std::collections::BTreeMap;
+
+use super::State;
+use super::cursor::changed;
+use crate::app::facts::Facts as Shared;
+use crate::pr::data::facts::{Facts, lines_from_model};
+use crate::pr::data::{Gate, GateId, Known, Template, Where, gates, guard};
+
+/// What this pane was told, and what the person answered for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Records {
+    pub waiting: Option<usize>,
+    pub overrides: BTreeMap<GateId, String>,
+}
+
+impl State {
+    pub(super) fn compute_gates(&self, shared: &Shared) -> Vec<Gate> {
+        let port = shared.model_type.as_ref().map(|name| format!("mlx_lm/models/{name}.py"));
+        let staged = |path: &String| self.snapshot.as_ref()?.staged_sha.get(path).cloned();
+        let reference = shared.workspace.as_ref().and_then(|workspace| workspace.references.first());
+        let known = Known {
+            reference: reference.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())),
+            checks: self.outputs.iter().find_map(|output| output.check.clone()),
+            staged_port_sha: port.as_ref().and_then(staged),
+            waiting_hunks: self.checks.waiting,
+            overlaps: self.overlaps(shared),
+            records: BTreeMap::new(),
+            overrides: self.checks.overrides.clone(),
+        };
+        gates::gates(&known, self.snapshot.as_ref(), self.template.as_ref(), &self.fields.voices)
+    }
+
+    /// Counts over the whole prose, however it came in. Nothing written is nothing to compare.
+    fn overlaps(&self, shared: &Shared) -> Option<usize> {
+        let template = self.template.as_ref()?;
+        let untouched = self.fields.voices.values().all(|voice| voice.is_empty());
+        if untouched {
+            return None;
+        }
+        let said: Vec<&str> = shared.assistant_said.iter().map(String::as_str).collect();
+        let own = Template::own_text(template);
+        let prose = self.fields.voices.values().map(|voice| voice.prose());
+        Some(prose.map(|prose| guard::overlaps(&prose, &said, &[&own]).len()).sum())
+    }
+
+    pub(super) fn fact_sentence(&self, shared: &Shared) -> String {
+        let files = self.snapshot.iter().flat_map(|snapshot| &snapshot.files);
+        let rows = files.flat_map(changed).filter(|row| row.sign == '+' && row.place != Where::Context);
+        let added: Vec<&str> =
+            rows.map(|row| row.text.as_str()).filter(|text| !text.trim().is_empty()).collect();
+        let counts = &shared.counts;
+        let known = !self.accepted.is_empty();
+        let accepted = self.accepted.iter().map(String::as_str);
+        let facts = Facts {
+            models: counts.models.clone(),
+            turns: counts.turns,
+            accepted: counts.edits_accepted,
+            changed: counts.edits_changed,
+            refused: counts.edits_denied,
+            added: added.len(),
+            from_model: known.then(|| lines_from_model(added.iter().copied(), accepted)),
+        };
+        facts.sentence()
+    }
+}
