@@ -43,7 +43,7 @@ pub struct Machine {
 }
 
 /// What a conversation needs to know before it starts; may change between turns.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Setup {
     pub provider: Provider,
     pub model: String,
@@ -53,9 +53,10 @@ pub struct Setup {
 }
 
 /// Who answers requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Provider {
     /// An OpenAI-compatible endpoint.
+    #[default]
     Endpoint,
     /// The person carries text to a model and back.
     Manual,
@@ -198,6 +199,12 @@ struct Turn {
     tokens: u64,
     /// The endpoint said that the request was too long; requests are made shorter.
     overflowed: bool,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self::new(Setup::default())
+    }
 }
 
 impl Machine {

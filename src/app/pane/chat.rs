@@ -1,51 +1,404 @@
-//! The conversation: composer, transcript, approvals, queue.
+//! The conversation: composer, transcript, approvals, queue. The machine of [`crate::agent::machine`] decides what happens
+//! next; this pane feeds it ([`drive`]), keeps what is shown of it ([`items`]), and takes keys ([`composer`], [`judge`]).
 
-use super::{Ctx, Pane};
-use crate::app::action::Binding;
+mod composer;
+mod drive;
+mod items;
+mod judge;
+#[cfg(test)]
+mod tests;
+
+pub use composer::Composer;
+pub use items::{Card, CardState, Item, ItemKind, Tone};
+pub use judge::{DiffKind, DiffRow, Judge, Mode};
+
+use super::{Ctx, Pane, Used};
+use crate::agent::data::{ChatRequest, Entry, StreamEvent, ToolCall, ToolRun};
+use crate::agent::machine::{Input, Machine, Provider, QueueEdit, Setup, State as Machinery};
+use crate::app::Millis;
+use crate::app::action::{Action as Any, Binding, row};
+use crate::app::job::{JobKind, Jobs};
+use crate::app::key::{Key, Mouse, MouseKind};
+use crate::session::data::PersonStep;
+use crate::tools::data::{Prepared, ToolEnd};
+use crate::util::blame::Report;
 
 /// What jobs and other panes tell it.
 #[derive(Clone, Debug)]
 pub enum Msg {
     /// The workspace is there; `Facts::workspace` says where.
     WorkspaceReady,
+    /// Prompts, tools and provider are known; conversation can begin.
+    Ready(Box<Setup>),
     /// A step of the recording's person that belongs to the chat is played.
-    Recorded(Box<crate::session::data::PersonStep>),
+    Recorded(Box<PersonStep>),
     /// The conversation of an earlier run, from the session log.
-    Restored(Vec<crate::agent::data::Entry>),
+    Restored(Vec<Entry>),
+    /// The model says something.
+    Stream { stream: u64, event: StreamEvent },
+    /// A call's change was worked out.
+    Prepared { call_id: String, prepared: Prepared },
+    /// A tool ended.
+    ToolEnded { call_id: String, end: Box<ToolEnd> },
 }
 
 /// What it asks the runtime to do.
 #[derive(Clone, Debug)]
-pub enum Job {}
+pub enum Job {
+    /// Load prompts, tools and provider; answers with [`Msg::Ready`].
+    Load,
+    /// Ask the endpoint; answers with [`Msg::Stream`].
+    Stream { stream: u64, request: Box<ChatRequest> },
+    /// Work out what a call would change; answers with [`Msg::Prepared`].
+    Prepare { call: ToolCall },
+    /// Run a call; answers with [`Msg::ToolEnded`].
+    Run { run: Box<ToolRun> },
+}
 
 /// What its rows of the registry ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {}
+pub enum Action {
+    Send,
+    NewLine,
+    /// An older or newer message of the person into the composer.
+    Older,
+    Newer,
+    /// Pastes that were folded are shown whole.
+    Unfold,
+    /// Takes the last queued message back into the composer.
+    EditQueued,
+    /// Moves the last queued message to the front.
+    RaiseQueued,
+    /// Sends the queue now, interrupting the model.
+    Steer,
+    /// Goes on now: skips a countdown, or resumes from a stop.
+    Retry,
+    PageUp,
+    PageDown,
+    Follow,
+    /// Shows or folds what tools answered and the model thought.
+    Details,
+    /// Moves between composer and approval.
+    Swap,
+    Accept,
+    Deny,
+    EditProposal,
+    DiffDown,
+    DiffUp,
+    /// Sends the reason, or accepts the edited text.
+    Confirm,
+    Indent,
+    /// Manual provider: copies what is new, or everything.
+    CopyRequest,
+    CopyAll,
+}
+
+const fn bind(
+    id: &'static str,
+    text: &'static str,
+    keys: &'static [&'static str],
+    place: (&'static str, u8),
+    action: Action,
+) -> Binding {
+    row(id, text, keys, place, Any::Chat(action))
+}
 
 /// Its rows of the registry.
-pub const ACTIONS: &[Binding] = &[];
+pub const ACTIONS: &[Binding] = &[
+    bind("chat.accept", "Accept", &["a"], ("approval", 1), Action::Accept),
+    bind("chat.deny", "Deny with a reason", &["d"], ("approval", 2), Action::Deny),
+    bind("chat.edit-proposal", "Edit first", &["e"], ("approval", 3), Action::EditProposal),
+    bind("chat.diff-down", "Scroll the diff", &["j", "down"], ("approval", 4), Action::DiffDown),
+    bind("chat.diff-up", "Scroll the diff up", &["k", "up"], ("approval", 0), Action::DiffUp),
+    bind("chat.compose", "Write instead", &["i"], ("approval", 5), Action::Swap),
+    bind("chat.to-approval", "Judge the edit", &["ctrl-t"], ("waiting-approval", 1), Action::Swap),
+    bind("chat.confirm-reason", "Deny", &["enter"], ("reason", 1), Action::Confirm),
+    bind("chat.confirm-edit", "Accept the edited text", &["ctrl-s"], ("editing", 1), Action::Confirm),
+    bind("chat.indent", "Indent", &["tab"], ("editing", 0), Action::Indent),
+    bind("chat.copy-request", "Copy the request", &["y"], ("manual", 1), Action::CopyRequest),
+    bind("chat.copy-all", "Copy everything", &["Y"], ("manual", 2), Action::CopyAll),
+    bind("chat.retry", "Go on", &["r"], ("resting", 1), Action::Retry),
+    bind("chat.send", "Send", &["enter"], ("composer", 2), Action::Send),
+    bind("chat.newline", "New line", &["alt-enter", "ctrl-j"], ("composer", 6), Action::NewLine),
+    bind("chat.unfold", "Show the paste", &["ctrl-x"], ("folded", 3), Action::Unfold),
+    bind("chat.older", "Earlier message", &["up"], ("first-line", 0), Action::Older),
+    bind("chat.newer", "Later message", &["down"], ("last-line", 0), Action::Newer),
+    bind("chat.edit-queued", "Edit the queue", &["alt-up"], ("queue", 3), Action::EditQueued),
+    bind("chat.raise-queued", "Move up in the queue", &["alt-r"], ("queue", 0), Action::RaiseQueued),
+    bind("chat.steer", "Send the queue now", &["alt-s"], ("queue", 4), Action::Steer),
+    bind("chat.page-up", "Scroll up", &["pageup"], ("", 0), Action::PageUp),
+    bind("chat.page-down", "Scroll down", &["pagedown"], ("", 0), Action::PageDown),
+    bind("chat.follow", "To the end", &["ctrl-end"], ("", 0), Action::Follow),
+    bind("chat.details", "Tool outputs", &["ctrl-o"], ("", 7), Action::Details),
+];
 
 /// The pane's state.
 #[derive(Clone, Debug, Default)]
-pub struct State {}
+pub struct State {
+    pub machine: Machine,
+    pub items: Vec<Item>,
+    pub composer: Composer,
+    /// The approval that waits, with its diff.
+    pub judge: Option<Judge>,
+    /// A reply pasted for the manual provider, not yet sent.
+    pub reply: Option<String>,
+    pub scroll: Scroll,
+    pub details: Details,
+    /// The time of the last update, for spinners and countdowns.
+    pub now: Millis,
+    /// Whether prompts and tools are loaded.
+    pub ready: bool,
+    /// What the person sent before that.
+    waiting: Vec<String>,
+    /// What the tools' jobs are working on, by number of the job.
+    running: Vec<(u32, String)>,
+    last_tool_job: u32,
+}
+
+/// How far the person has scrolled, as wishes: what they come to is worked out by drawing, which knows heights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scroll {
+    /// Rows, down counted up, summed over the run.
+    pub moved: i64,
+    /// How often the end was asked for.
+    pub ends: u64,
+}
+
+/// Whether tool outputs and thoughts are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Details {
+    #[default]
+    Folded,
+    Shown,
+}
 
 impl State {
     /// Does what a bound key, the palette or a slash command asked for.
-    pub fn act(&mut self, action: Action, _ctx: &mut Ctx<'_>) {
-        match action {}
+    pub fn act(&mut self, action: Action, ctx: &mut Ctx<'_>) {
+        self.now = ctx.now;
+        match action {
+            Action::Send => self.send(ctx),
+            Action::NewLine => self.composer.editor.insert("\n"),
+            Action::Older => self.composer.older(),
+            Action::Newer => self.composer.newer(),
+            Action::Unfold => self.composer.unfold(),
+            Action::EditQueued => self.edit_queued(ctx),
+            Action::RaiseQueued => {
+                let from = self.machine.queue().len().saturating_sub(1);
+                self.feed(Input::Queue(QueueEdit::Move { from, to: 0 }), ctx);
+            }
+            Action::Steer => self.feed(Input::Steer, ctx),
+            Action::Retry => self.feed(Input::Retry, ctx),
+            Action::PageUp => self.scroll.moved -= i64::from(ctx.size.1.saturating_sub(8).max(3)),
+            Action::PageDown => self.scroll.moved += i64::from(ctx.size.1.saturating_sub(8).max(3)),
+            Action::Follow => self.scroll.ends += 1,
+            Action::Details => {
+                self.details = if self.details == Details::Shown { Details::Folded } else { Details::Shown };
+            }
+            Action::Swap => self.swap(),
+            Action::Accept => self.accept(ctx),
+            Action::Deny => self.judge_mode(Mode::Reason),
+            Action::EditProposal => self.judge_mode(Mode::Editing),
+            Action::DiffDown => self.scroll_diff(1),
+            Action::DiffUp => self.scroll_diff(-1),
+            Action::Confirm => self.confirm(ctx),
+            Action::Indent => {
+                if let Some(judge) = &mut self.judge {
+                    judge.editor.insert("    ");
+                }
+            }
+            Action::CopyRequest => self.copy_request(ctx),
+            Action::CopyAll => {
+                let text = self.machine.manual_full_text();
+                self.copy(text, ctx);
+            }
+        }
     }
 
     /// Whether a step of the recording may be played now: nothing streams or runs, and an approval waits if it is about one.
-    pub fn ready_for(&self, _step: &crate::session::data::PersonStep, _jobs: &crate::app::job::Jobs) -> bool {
-        false
+    pub fn ready_for(&self, step: &PersonStep, _jobs: &Jobs) -> bool {
+        match step {
+            PersonStep::Approve | PersonStep::ApproveEdited { .. } | PersonStep::Deny { .. } => {
+                self.judge.is_some()
+            }
+            PersonStep::Say { .. }
+            | PersonStep::Stage { .. }
+            | PersonStep::Voice { .. }
+            | PersonStep::Commit { .. }
+            | PersonStep::Push { .. } => self.ready && !self.machine.is_busy(),
+        }
     }
 
-    /// Takes what a job or another pane says.
-    pub fn on(&mut self, _msg: Msg, _ctx: &mut Ctx<'_>) {}
+    /// Whether a single key answers for the pane: nothing is being written.
+    fn is_at_rest(&self) -> bool {
+        self.composer.editor.is_empty() && self.reply.is_none()
+    }
+
+    fn send(&mut self, ctx: &mut Ctx<'_>) {
+        if let Some(reply) = self.reply.take() {
+            return self.feed(Input::ManualReply(reply), ctx);
+        }
+        let text = self.composer.take();
+        if text.trim().is_empty() {
+            return;
+        }
+        self.scroll.ends += 1;
+        self.say(text, ctx);
+    }
+
+    fn say(&mut self, text: String, ctx: &mut Ctx<'_>) {
+        if self.ready {
+            self.feed(Input::User(text), ctx);
+        } else {
+            self.waiting.push(text);
+            ctx.toast("Kept: it is sent when the workspace is ready");
+        }
+    }
+
+    fn edit_queued(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(last) = self.machine.queue().last().cloned() else { return };
+        let index = self.machine.queue().len() - 1;
+        self.feed(Input::Queue(QueueEdit::Remove { index }), ctx);
+        if !self.composer.editor.is_empty() {
+            self.composer.editor.insert("\n");
+        }
+        self.composer.editor.insert(&last);
+    }
+
+    fn copy_request(&mut self, ctx: &mut Ctx<'_>) {
+        let Machinery::ManualWaiting { request, problem } = self.machine.state() else { return };
+        let text = problem.clone().unwrap_or_else(|| request.clone());
+        self.copy(text, ctx);
+    }
+
+    fn copy(&mut self, text: String, ctx: &mut Ctx<'_>) {
+        let lines = text.lines().count();
+        ctx.effects.push(crate::app::Effect::Copy(text));
+        ctx.toast(format!("Copied {lines} lines. Paste the model's reply here, then press Enter"));
+    }
+
+    fn swap(&mut self) {
+        if let Some(judge) = &mut self.judge {
+            judge.mode = if judge.mode == Mode::Aside { Mode::Judging } else { Mode::Aside };
+        }
+    }
+
+    fn is_manual_waiting(&self) -> bool {
+        matches!(self.machine.state(), Machinery::ManualWaiting { .. })
+    }
 }
 
 impl Pane for State {
     fn contexts(&self) -> &'static [&'static str] {
-        &[]
+        match self.judge.as_ref().map(|judge| judge.mode) {
+            Some(Mode::Judging) => return &["approval"],
+            Some(Mode::Reason) => return &["reason"],
+            Some(Mode::Editing) => return &["editing"],
+            Some(Mode::Aside) => return &["waiting-approval", "first-line", "last-line", "composer"],
+            None => {}
+        }
+        let single = self.composer.editor.lines().len() == 1;
+        if !self.machine.queue().is_empty() {
+            return &["queue", "first-line", "last-line", "composer"];
+        }
+        if self.composer.is_folded() {
+            return &["folded", "composer"];
+        }
+        match self.machine.state() {
+            Machinery::ManualWaiting { .. } if self.is_at_rest() => &["manual", "first-line", "composer"],
+            Machinery::WaitingRetry { .. }
+            | Machinery::Stopped { .. }
+            | Machinery::Interrupted
+            | Machinery::BudgetSpent { .. }
+                if self.is_at_rest() =>
+            {
+                &["resting", "first-line", "composer"]
+            }
+            _ if single => &["first-line", "last-line", "composer"],
+            _ if self.composer.editor.cursor().0 == 0 => &["first-line", "composer"],
+            _ if self.composer.editor.cursor().0 + 1 == self.composer.editor.lines().len() => {
+                &["last-line", "composer"]
+            }
+            _ => &["composer"],
+        }
+    }
+
+    fn typing(&self) -> bool {
+        !matches!(self.judge.as_ref().map(|judge| judge.mode), Some(Mode::Judging))
+    }
+
+    fn key(&mut self, key: Key, ctx: &mut Ctx<'_>) -> Used {
+        self.now = ctx.now;
+        match &mut self.judge {
+            Some(judge) if judge.mode != Mode::Aside => judge.key(key),
+            _ => self.composer.key(key),
+        }
+    }
+
+    fn paste(&mut self, text: &str, _ctx: &mut Ctx<'_>) -> Used {
+        let reply = self.is_manual_waiting() && self.composer.editor.is_empty();
+        match &mut self.judge {
+            Some(judge) if judge.mode != Mode::Aside => judge.paste(text),
+            _ if reply => self.reply = Some(text.replace("\r\n", "\n").replace('\r', "\n")),
+            _ => self.composer.paste(text),
+        }
+        Used::Yes
+    }
+
+    fn mouse(&mut self, mouse: Mouse, _ctx: &mut Ctx<'_>) -> Used {
+        let by = match mouse.kind {
+            MouseKind::ScrollUp => -3,
+            MouseKind::ScrollDown => 3,
+            MouseKind::Press | MouseKind::Drag | MouseKind::Release => return Used::No,
+        };
+        match self.judge.as_ref().map(|judge| judge.mode) {
+            Some(Mode::Judging) => self.scroll_diff(by),
+            _ => self.scroll.moved += by as i64,
+        }
+        Used::Yes
+    }
+
+    fn ended(&mut self, kind: JobKind, result: Result<(), Report>, ctx: &mut Ctx<'_>) {
+        self.job_ended(kind, result.err(), ctx);
+    }
+
+    fn escape(&mut self, _ctx: &mut Ctx<'_>) -> Used {
+        match &mut self.judge {
+            Some(judge) if matches!(judge.mode, Mode::Reason | Mode::Editing) => judge.mode = Mode::Judging,
+            Some(judge) if judge.mode == Mode::Aside => judge.mode = Mode::Judging,
+            _ if self.reply.take().is_some() => {}
+            _ => self.scroll.ends += 1,
+        }
+        Used::Yes
+    }
+
+    fn interrupt(&mut self, ctx: &mut Ctx<'_>) -> Used {
+        if !self.machine.is_busy() {
+            return Used::No;
+        }
+        self.feed(Input::Interrupt, ctx);
+        Used::Yes
+    }
+
+    fn tick(&mut self, ctx: &mut Ctx<'_>) {
+        self.now = ctx.now;
+        if self.machine.is_busy() {
+            self.feed(Input::Tick, ctx);
+        }
+    }
+
+    fn save(&self) -> serde_json::Value {
+        self.composer.save()
+    }
+
+    fn restore(&mut self, saved: &serde_json::Value, _ctx: &mut Ctx<'_>) {
+        self.composer.restore(saved);
+    }
+}
+
+impl State {
+    /// Says which kind of provider answers.
+    pub fn provider(&self) -> Provider {
+        self.machine.setup().provider
     }
 }

@@ -5,16 +5,105 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::JobSink;
-use crate::app::pane::chat::Job;
+use crate::agent::client::{ChatClient, Endpoint};
+use crate::agent::data::{ChatRequest, ToolCall, ToolRun};
+use crate::agent::machine::{Limits, Provider as Answers, Setup};
+use crate::agent::prompt::{Facts, Prompts};
+use crate::app::msg::PaneMsg;
+use crate::app::pane::chat::{Job, Msg};
+use crate::config::Provider;
 use crate::runtime::services::Services;
-use crate::util::blame::Report;
+use crate::util::blame::{Blame, Report};
+use crate::util::sink::discard;
 
 /// Runs one job to its end.
 pub(super) async fn run(
     job: Job,
-    _services: Arc<Services>,
-    _sink: JobSink,
-    _cancel: CancellationToken,
+    services: Arc<Services>,
+    sink: JobSink,
+    cancel: CancellationToken,
 ) -> Result<(), Report> {
-    match job {}
+    match job {
+        Job::Load => load(&services, &sink),
+        Job::Stream { stream, request } => ask(stream, *request, &services, sink, cancel).await,
+        Job::Prepare { call } => prepare(call, &services, &sink, cancel).await,
+        Job::Run { run } => run_tool(*run, &services, &sink, cancel).await,
+    }
+}
+
+fn load(services: &Services, sink: &JobSink) -> Result<(), Report> {
+    let connected = services.connected()?;
+    let prompts =
+        Prompts::load(&services.home().root().join("prompts")).map_err(|error| Report::from(&error))?;
+    let model_type = connected.model_type.clone().unwrap_or_default();
+    let facts = Facts {
+        port: format!("mlx_lm/models/{model_type}.py"),
+        reference: format!("transformers/models/{model_type}"),
+        model_type,
+    };
+    let provider = match (services.settings.provider.value, services.base_url()) {
+        (Provider::Manual, None) => Answers::Manual,
+        (Provider::Manual | Provider::OpenaiCompatible, _) => Answers::Endpoint,
+    };
+    let setup = Setup {
+        provider,
+        model: services.settings.model.value.clone().unwrap_or_default(),
+        system: prompts.fill(&facts),
+        tools: connected.registry.as_ref().map(|registry| registry.specs()).unwrap_or_default(),
+        limits: Limits::default(),
+    };
+    sink.send(PaneMsg::Chat(Msg::Ready(Box::new(setup))));
+    Ok(())
+}
+
+async fn ask(
+    stream: u64,
+    request: ChatRequest,
+    services: &Services,
+    sink: JobSink,
+    cancel: CancellationToken,
+) -> Result<(), Report> {
+    let base_url = services.base_url().ok_or_else(|| {
+        Report::new(Blame::User, "no model is set up")
+            .hint("set model.base_url in config.toml or MLXPORT_BASE_URL, or run with --provider manual")
+    })?;
+    // The key belongs to the endpoint that the person named, not to the demo's.
+    let own = services.settings.base_url.value.as_ref() == Some(&base_url);
+    let key = services.settings.api_key.value.clone().filter(|_| own);
+    let endpoint = Endpoint::new(&base_url, key);
+    let client = endpoint.and_then(ChatClient::new).map_err(|error| Report::from(&error))?;
+    let events = sink.sink(move |event| PaneMsg::Chat(Msg::Stream { stream, event }));
+    client.stream(request, events, cancel).await;
+    Ok(())
+}
+
+async fn prepare(
+    call: ToolCall,
+    services: &Services,
+    sink: &JobSink,
+    cancel: CancellationToken,
+) -> Result<(), Report> {
+    let connected = services.connected()?;
+    let registry = connected.registry.as_ref().ok_or_else(no_tools)?;
+    let prepared = registry.prepare(&call, &cancel).await;
+    sink.send(PaneMsg::Chat(Msg::Prepared { call_id: call.id, prepared }));
+    Ok(())
+}
+
+async fn run_tool(
+    run: ToolRun,
+    services: &Services,
+    sink: &JobSink,
+    cancel: CancellationToken,
+) -> Result<(), Report> {
+    let connected = services.connected()?;
+    let registry = connected.registry.as_ref().ok_or_else(no_tools)?;
+    let call_id = run.call_id.clone();
+    let end = Box::new(registry.run(run, discard(), cancel).await);
+    sink.send(PaneMsg::Chat(Msg::ToolEnded { call_id, end }));
+    Ok(())
+}
+
+fn no_tools() -> Report {
+    Report::new(Blame::User, "no architecture is being ported yet").hint("start with `mlxport port MODEL`")
 }

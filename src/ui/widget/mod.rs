@@ -1,3 +1,6 @@
 //! Pieces that several panes draw.
 
+pub mod code;
 pub mod editor;
+pub mod markdown;
+pub mod wrap;

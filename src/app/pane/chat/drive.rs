@@ -1,0 +1,245 @@
+//! Feeds the machine and carries its outputs to the program: jobs, session log, notices, shared facts.
+
+use super::judge::{Judge, Mode};
+use super::{Details, Item, Job, Msg, State, Tone, items};
+use crate::agent::data::{
+    Decision, Entry, FailureKind, Role, StreamEvent, StreamFailure, ToolCall, ToolOutcome,
+};
+use crate::agent::machine::{Input, Machine, Notice, Output, Setup, State as Machinery};
+use crate::app::effect::{Effect, Job as AnyJob};
+use crate::app::job::JobKind;
+use crate::app::msg::PaneMsg;
+use crate::app::pane::{Ctx, harness, source};
+use crate::session::data::{Entry as Logged, PersonStep};
+use crate::tools::data::{Artifact, Prepared, ToolEnd};
+use crate::util::blame::Report;
+
+/// How often a spinner turns; slower over SSH, where each turn is a packet.
+const SPIN_MS: u64 = 120;
+const SPIN_SSH_MS: u64 = 300;
+/// The job that loads prompts and tools has a number that no tool gets.
+const LOAD: JobKind = JobKind::Tool(0);
+
+impl State {
+    /// Takes what a job or another pane says.
+    pub fn on(&mut self, msg: Msg, ctx: &mut Ctx<'_>) {
+        self.now = ctx.now;
+        match msg {
+            Msg::WorkspaceReady => {
+                ctx.start(LOAD, "prompts and tools", AnyJob::Chat(Job::Load));
+            }
+            Msg::Ready(setup) => self.loaded(*setup, ctx),
+            Msg::Recorded(step) => self.recorded(*step, ctx),
+            Msg::Restored(entries) => self.restored(&entries, ctx),
+            Msg::Stream { stream, event } => self.feed(Input::Stream { stream, event }, ctx),
+            Msg::Prepared { call_id, prepared } => {
+                let input = match prepared {
+                    Prepared::Propose(proposal) => Input::Proposed { call_id, result: Ok(proposal) },
+                    Prepared::Reject(outcome) => Input::ToolEnded { call_id, outcome },
+                    Prepared::Run(_) => {
+                        let text = "this call changes nothing that could be agreed to".to_string();
+                        Input::Proposed { call_id, result: Err(text) }
+                    }
+                };
+                self.feed(input, ctx);
+            }
+            Msg::ToolEnded { call_id, end } => self.tool_done(&call_id, *end, ctx),
+        }
+    }
+
+    /// Gives the machine an input and does what it asks.
+    pub(super) fn feed(&mut self, input: Input, ctx: &mut Ctx<'_>) {
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            for output in self.machine.step(ctx.now, input) {
+                inputs.extend(self.carry(output, ctx));
+            }
+        }
+        self.settle(ctx);
+    }
+
+    /// Does one thing; gives what the machine must hear at once because of it.
+    fn carry(&mut self, output: Output, ctx: &mut Ctx<'_>) -> Option<Input> {
+        match output {
+            Output::OpenStream { stream, request } => {
+                let job = Job::Stream { stream, request: Box::new(request) };
+                ctx.start(JobKind::Stream, "model", AnyJob::Chat(job));
+            }
+            Output::CloseStream { .. } => ctx.cancel(JobKind::Stream),
+            Output::Prepare { run } => {
+                let call = ToolCall { id: run.call_id, name: run.name, arguments: run.arguments.to_string() };
+                self.start_tool(&call.id.clone(), call.name.clone(), Job::Prepare { call }, ctx);
+            }
+            Output::RunTool { run } => {
+                let (id, name) = (run.call_id.clone(), run.name.clone());
+                self.start_tool(&id, name, Job::Run { run: Box::new(run) }, ctx);
+            }
+            Output::KillTool { call_id } => {
+                let at = self.running.iter().position(|(_, running)| *running == call_id)?;
+                let (number, _) = self.running.remove(at);
+                ctx.cancel(JobKind::Tool(number));
+                // A cancelled job says nothing more: its end is said here.
+                return Some(Input::ToolEnded {
+                    call_id,
+                    outcome: ToolOutcome::Interrupted { text: String::new() },
+                });
+            }
+            Output::Record(entry) => self.keep(entry, ctx),
+            Output::Notify(notice) => self.tell(notice, ctx),
+        }
+        None
+    }
+
+    fn start_tool(&mut self, call_id: &str, name: String, job: Job, ctx: &mut Ctx<'_>) {
+        self.last_tool_job += 1;
+        self.running.push((self.last_tool_job, call_id.to_string()));
+        ctx.start(JobKind::Tool(self.last_tool_job), name, AnyJob::Chat(job));
+    }
+
+    fn keep(&mut self, entry: Entry, ctx: &mut Ctx<'_>) {
+        self.show(&entry, ctx);
+        ctx.record(Logged::Chat { entry });
+    }
+
+    /// Shows an entry and counts what it says.
+    fn show(&mut self, entry: &Entry, ctx: &mut Ctx<'_>) {
+        items::fold(&mut self.items, entry);
+        if let Entry::Message { message } = entry
+            && message.role == Role::Assistant
+        {
+            ctx.facts.assistant_said.push(message.content.clone());
+            ctx.facts.counts.turns += 1;
+            let model = &self.machine.setup().model;
+            if !ctx.facts.counts.models.contains(model) {
+                ctx.facts.counts.models.push(model.clone());
+            }
+        }
+    }
+
+    fn tell(&mut self, notice: Notice, ctx: &mut Ctx<'_>) {
+        let text = match notice {
+            Notice::TurnEnded => "The model has answered".to_string(),
+            Notice::ApprovalNeeded { title } => format!("Waiting for you: {title}"),
+            Notice::Stopped { text } => format!("Stopped: {text}"),
+            Notice::Trimmed => {
+                return ctx.toast("Older tool outputs were left out of the request to fit the context");
+            }
+        };
+        if !ctx.facts.focused {
+            ctx.effects.push(Effect::Notify(text));
+        }
+    }
+
+    /// Brings what is derived from the machine up to date after it moved.
+    fn settle(&mut self, ctx: &mut Ctx<'_>) {
+        let waiting = self.machine.proposal();
+        let same = |judge: &Judge| waiting.is_some_and(|proposal| proposal.call_id == judge.proposal.call_id);
+        if !self.judge.as_ref().is_some_and(same) {
+            let mode = if self.composer.editor.is_empty() { Mode::Judging } else { Mode::Aside };
+            self.judge = waiting.map(|proposal| Judge::new(proposal.clone(), ctx.now, mode));
+        }
+        let meter = self.machine.meter();
+        let facts = &mut ctx.facts.model;
+        facts.context_used = meter.tokens;
+        facts.context_limit = meter.limit.unwrap_or(0);
+        if self.machine.is_busy() && self.judge.is_none() && !self.is_manual_waiting() {
+            let spin = if ctx.facts.ssh { SPIN_SSH_MS } else { SPIN_MS };
+            ctx.effects.push(Effect::Wake(ctx.now + spin));
+        }
+    }
+
+    fn loaded(&mut self, setup: Setup, ctx: &mut Ctx<'_>) {
+        ctx.facts.model.model.clone_from(&setup.model);
+        self.machine.configure(setup);
+        self.ready = true;
+        for text in std::mem::take(&mut self.waiting) {
+            self.feed(Input::User(text), ctx);
+        }
+        self.settle(ctx);
+    }
+
+    fn restored(&mut self, entries: &[Entry], ctx: &mut Ctx<'_>) {
+        self.machine = Machine::restore(self.machine.setup().clone(), entries);
+        self.items.clear();
+        for entry in entries {
+            self.show(entry, ctx);
+        }
+        if matches!(self.machine.state(), Machinery::Interrupted) {
+            self.items.push(Item::notice(
+                Tone::Quiet,
+                "The session ended here. r goes on with the unfinished turn",
+            ));
+        }
+        self.settle(ctx);
+    }
+
+    fn recorded(&mut self, step: PersonStep, ctx: &mut Ctx<'_>) {
+        match step {
+            PersonStep::Say { text } => {
+                self.scroll.ends += 1;
+                self.say(text, ctx);
+            }
+            PersonStep::Approve => self.decide(Decision::Accept, ctx),
+            PersonStep::ApproveEdited { after } => self.decide(Decision::AcceptEdited { after }, ctx),
+            PersonStep::Deny { reason } => self.decide(Decision::Deny { reason }, ctx),
+            PersonStep::Stage { .. }
+            | PersonStep::Voice { .. }
+            | PersonStep::Commit { .. }
+            | PersonStep::Push { .. } => {}
+        }
+    }
+
+    fn tool_done(&mut self, call_id: &str, end: ToolEnd, ctx: &mut Ctx<'_>) {
+        self.forget_job(call_id);
+        for artifact in &end.artifacts {
+            if let Artifact::Edit { .. } = artifact {
+                ctx.post(PaneMsg::Source(source::Msg::PortChanged));
+                ctx.post(PaneMsg::Harness(harness::Msg::PortSaved { at: ctx.now }));
+            }
+        }
+        let summary = end.summary.clone();
+        self.feed(Input::ToolEnded { call_id: call_id.to_string(), outcome: end.outcome }, ctx);
+        items::summarise(&mut self.items, call_id, &summary);
+        let entry = Logged::Tool { call_id: call_id.to_string(), summary, artifacts: end.artifacts };
+        ctx.record(entry);
+    }
+
+    fn forget_job(&mut self, call_id: &str) {
+        self.running.retain(|(_, running)| running != call_id);
+    }
+
+    /// Is told that a job ended. A job that ended without its last word broke: the machine must not wait for ever.
+    pub(super) fn job_ended(&mut self, kind: JobKind, failed: Option<Report>, ctx: &mut Ctx<'_>) {
+        self.now = ctx.now;
+        match kind {
+            JobKind::Stream => {
+                if let (Some(report), Machinery::Streaming { stream, .. }) = (failed, self.machine.state()) {
+                    let stream = *stream;
+                    let failure =
+                        StreamFailure { kind: FailureKind::Protocol, text: report.text, hint: report.hint };
+                    self.feed(Input::Stream { stream, event: StreamEvent::Failed { failure } }, ctx);
+                }
+            }
+            LOAD => {
+                if let Some(report) = failed {
+                    items::fold(&mut self.items, &Entry::Stopped { report });
+                }
+            }
+            JobKind::Tool(number) => {
+                let found = self.running.iter().find(|(running, _)| *running == number);
+                if let (Some(report), Some((_, call_id))) = (failed, found.cloned()) {
+                    self.forget_job(&call_id);
+                    self.feed(Input::ToolEnded { call_id, outcome: ToolOutcome::Stop { report } }, ctx);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Details {
+    /// Says whether details are shown.
+    pub fn shown(self) -> bool {
+        self == Self::Shown
+    }
+}
