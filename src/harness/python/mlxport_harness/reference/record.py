@@ -27,6 +27,7 @@ FLOOR_LIMIT = {"std 1.0": 1e-5, "std 0.05": 1e-4}
 TOKENS = 40
 PERTURBATIONS = 3
 SEEDS = 3
+LARGEST = 30_000_000
 
 
 def record(job: dict[str, Any], emit: Any) -> None:
@@ -66,6 +67,10 @@ def build(config: Any) -> torch.nn.Module:
     from transformers import AutoModelForCausalLM
 
     config = copy.deepcopy(config)
+    size = _parameters(config)
+    if size > LARGEST:
+        text = f"The twin has {size / 1e6:.0f} million parameters: the rules do not shrink this config."
+        raise Failure("reference", text, "Add the architecture's width keys to twin/rules.json.")
     for options in (
         {"attn_implementation": "eager", "experts_implementation": "eager"},
         {"attn_implementation": "eager"},
@@ -77,6 +82,19 @@ def build(config: Any) -> torch.nn.Module:
         except Exception as error:
             last = error
     raise Failure("reference", f"transformers cannot build the twin: {first_line(last)}", "")
+
+
+def _parameters(config: Any) -> int:
+    """Counted without memory; 0 where the class cannot be built so, and then the memory watch is the guard."""
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with torch.device("meta"):
+            return sum(
+                p.numel() for p in AutoModelForCausalLM.from_config(copy.deepcopy(config)).parameters()
+            )
+    except Exception:
+        return 0
 
 
 def token_ids(seed: int, vocab: int) -> np.ndarray:

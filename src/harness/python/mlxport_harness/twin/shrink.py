@@ -35,6 +35,9 @@ def shrink(model_type: str, base: Config, defaults: bool) -> Config:
         _unit(small, table)
     small.update(own.get("set", {}))
     _rope(small, table, own, defaults)
+    if isinstance(base.get("text_config"), dict):
+        inner = base["text_config"]
+        small["text_config"] = shrink(str(inner.get("model_type")), inner, defaults)
     return small
 
 
