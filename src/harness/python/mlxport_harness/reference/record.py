@@ -97,6 +97,10 @@ def _parameters(config: Any) -> int:
         return 0
 
 
+def _count(model: torch.nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
 def token_ids(seed: int, vocab: int) -> np.ndarray:
     return np.random.default_rng(seed + 1).integers(3, vocab, size=(1, TOKENS), dtype=np.int64)
 
