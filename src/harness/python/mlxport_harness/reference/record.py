@@ -85,7 +85,7 @@ def build(config: Any) -> torch.nn.Module:
 
 
 def _parameters(config: Any) -> int:
-    """Counted without memory; 0 where the class cannot be built so, and then the memory watch is the guard."""
+    """Counted without memory; 0 where the class cannot be built so, then the memory watch guards."""
     from transformers import AutoModelForCausalLM
 
     try:
