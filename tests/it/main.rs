@@ -5,5 +5,6 @@
 mod agent;
 mod pr;
 mod harness;
+mod docs;
 mod support;
 mod tty;
