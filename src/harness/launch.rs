@@ -8,6 +8,7 @@ use super::error::HarnessError;
 use crate::config::Home;
 use crate::port::data::Workspace;
 use crate::util::process::Command;
+use crate::util::sandbox::{Profile, Sandbox};
 
 /// How the worker makes a fresh process for a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,30 +90,33 @@ impl Site {
         self.cache.join("harness")
     }
 
-    /// Builds the worker's command line.
+    /// Builds the worker's command line. It reads its interpreter, the harness and the checkout, and writes its own
+    /// folder below the cache; it has no sockets, no keys and nothing of the person's.
     pub fn worker(&self) -> Command {
         let path = [&self.package, &self.mlx_lm].map(|folder| folder.to_string_lossy()).join(":");
-        self.inside(&self.python)
+        self.inside(&path)
+            .command(&self.program, &self.python)
             .args(["-m", "mlxport_harness", "serve", "--strategy", self.strategy.name()])
             .cwd(self.work())
-            .env("PYTHONPATH", path)
     }
 
-    /// The one place where a program is put inside the sandbox.
-    fn inside(&self, program: &Path) -> Command {
-        let home = self.work();
-        let quiet = [
+    fn inside(&self, path: &str) -> Sandbox {
+        let environment = self.python.parent().and_then(Path::parent).unwrap_or(&self.python);
+        let sandbox = Sandbox::new(Profile::None)
+            .python(environment)
+            .read(&self.package)
+            .read(&self.mlx_lm)
+            .write(self.work())
+            .env("TMPDIR", self.runs())
+            .env("PYTHONPATH", path);
+        let settings = [
             ("MLX_ENABLE_TF32", "0"),
             ("HF_HUB_OFFLINE", "1"),
             ("TRANSFORMERS_OFFLINE", "1"),
             ("TOKENIZERS_PARALLELISM", "false"),
             ("PYTHONDONTWRITEBYTECODE", "1"),
-            ("PYTHONUNBUFFERED", "1"),
             ("PYTHONSAFEPATH", "1"),
-            ("LANG", "C.UTF-8"),
-            ("PATH", "/usr/bin:/bin"),
         ];
-        let command = Command::new(program).clear_env().env("HOME", &home).env("TMPDIR", self.runs());
-        quiet.into_iter().fold(command, |command, (key, value)| command.env(key, value))
+        settings.into_iter().fold(sandbox, |sandbox, (key, value)| sandbox.env(key, value))
     }
 }

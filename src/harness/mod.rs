@@ -7,6 +7,7 @@
 pub mod data;
 pub mod embed;
 pub mod error;
+mod inputs;
 pub mod launch;
 pub mod plan;
 mod process;

@@ -5,11 +5,12 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader as StdBufReader};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -31,9 +32,17 @@ pub struct Worker {
     _group: Group,
     stdin: ChildStdin,
     lines: Lines,
-    tail: Tail,
+    tail: Nurse,
     hello: Option<Hello>,
     heard: bool,
+    renames: Vec<Rename>,
+}
+
+/// A copy inside the sandbox and the file it stands for: replies name the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rename {
+    pub copy: String,
+    pub file: String,
 }
 
 impl Worker {
@@ -41,13 +50,21 @@ impl Worker {
     pub fn spawn(command: &Command) -> Result<Self, HarnessError> {
         let mut command = command.to_tokio();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|source| HarnessError::Start { source })?;
+        let (mut child, tail) = Nurse::start(command)?;
         let group = Group::of(&child);
         let missing = || HarnessError::Start { source: std::io::Error::other("a pipe is missing") };
         let stdin = child.stdin.take().ok_or_else(missing)?;
         let stdout = child.stdout.take().ok_or_else(missing)?;
-        let tail = Tail::follow(child.stderr.take().ok_or_else(missing)?)?;
-        Ok(Self { child, _group: group, stdin, lines: Lines::new(stdout), tail, hello: None, heard: false })
+        Ok(Self {
+            child,
+            _group: group,
+            stdin,
+            lines: Lines::new(stdout),
+            tail,
+            hello: None,
+            heard: false,
+            renames: Vec::new(),
+        })
     }
 
     /// Waits for the handshake, once.
@@ -70,6 +87,11 @@ impl Worker {
     /// Says whether the process has ended while nobody was looking.
     pub fn is_gone(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Sets what replies call the copies of this run's files.
+    pub fn rename(&mut self, renames: Vec<Rename>) {
+        self.renames = renames;
     }
 
     /// Says whether the last run was answered at all.
@@ -158,8 +180,12 @@ impl Worker {
 
     async fn parse(&mut self, line: Result<Line, std::io::Error>) -> Result<Reply, HarnessError> {
         match line {
-            Ok(Line::Text(text)) => {
-                serde_json::from_slice(&text).map_err(|_| self.stray(&String::from_utf8_lossy(&text)))
+            Ok(Line::Text(bytes)) => {
+                let text = String::from_utf8_lossy(&bytes);
+                let text = self.renames.iter().fold(text.into_owned(), |text, Rename { copy, file }| {
+                    text.replace(&quoted(copy), &quoted(file))
+                });
+                serde_json::from_str(&text).map_err(|_| self.stray(&text))
             }
             Ok(Line::TooLong) => Err(HarnessError::LineTooLong { limit: MAX_LINE }),
             Ok(Line::End) | Err(_) => Err(self.died().await),
@@ -178,6 +204,12 @@ impl Worker {
     fn stray(&self, line: &str) -> HarnessError {
         HarnessError::Protocol { line: truncate(&one_line(line.trim()), 200), tail: self.tail.text() }
     }
+}
+
+/// Writes a path as it stands inside a JSON string.
+fn quoted(path: &str) -> String {
+    let text = serde_json::Value::from(path).to_string();
+    text.trim_matches('"').to_string()
 }
 
 fn is_final(body: &Body) -> bool {
@@ -223,19 +255,43 @@ impl Lines {
     }
 }
 
-/// The last lines of stderr, kept by a thread: nobody polls the worker between runs, and a full pipe would stop it.
-struct Tail {
+/// A thread that starts the worker, keeps its last lines of stderr, and lives as long as its [`Worker`]. It starts the
+/// process because a sandboxed child dies with the thread that started it; it reads because nobody polls the worker
+/// between runs, and a full pipe would stop it.
+struct Nurse {
     lines: Arc<Mutex<VecDeque<String>>>,
-    reader: std::thread::JoinHandle<()>,
+    quiet: Arc<AtomicBool>,
+    _stay: mpsc::Sender<()>,
 }
 
-impl Tail {
-    fn follow(stderr: ChildStderr) -> Result<Self, HarnessError> {
-        let pipe = stderr.into_owned_fd().map_err(|source| HarnessError::Start { source })?;
+impl Nurse {
+    fn start(mut command: tokio::process::Command) -> Result<(Child, Self), HarnessError> {
+        let failed = |text: &str| HarnessError::Start { source: std::io::Error::other(text.to_string()) };
+        let (give, take) = mpsc::channel();
+        let (stay, gone) = mpsc::channel::<()>();
         let lines = Arc::new(Mutex::new(VecDeque::new()));
-        let kept = Arc::clone(&lines);
-        let reader = std::thread::spawn(move || follow(std::fs::File::from(pipe), &kept));
-        Ok(Self { lines, reader })
+        let quiet = Arc::new(AtomicBool::new(false));
+        let (kept, ended) = (Arc::clone(&lines), Arc::clone(&quiet));
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::spawn(move || {
+            let _runtime = runtime.enter();
+            let started = command.spawn().and_then(|mut child| {
+                let pipe = child.stderr.take().map(|stderr| stderr.into_owned_fd()).transpose()?;
+                Ok((child, pipe))
+            });
+            let pipe = match started {
+                Ok((child, pipe)) => give.send(Ok(child)).ok().and(pipe),
+                Err(error) => give.send(Err(error)).ok().and(None),
+            };
+            if let Some(pipe) = pipe {
+                follow(std::fs::File::from(pipe), &kept);
+                ended.store(true, Ordering::Release);
+                let _ = gone.recv();
+            }
+        });
+        let child = take.recv().map_err(|_| failed("its thread ended"))?;
+        let child = child.map_err(|source| HarnessError::Start { source })?;
+        Ok((child, Self { lines, quiet, _stay: stay }))
     }
 
     fn text(&self) -> String {
@@ -246,7 +302,7 @@ impl Tail {
     /// Waits a little for the last lines of a process that has ended.
     async fn settle(&self) {
         for _ in 0..50 {
-            if self.reader.is_finished() {
+            if self.quiet.load(Ordering::Acquire) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

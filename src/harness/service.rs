@@ -2,7 +2,6 @@
 //! The pane, the command line and the agent's tools call the same [`Harness::check_twin`].
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,18 +10,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::data::{
-    CheckError, CheckId, CheckRecord, CheckVerdict, Environment, Event, Kind, PortFile, RunResult, SCHEMA,
-    StoredRun, TwinRequest, Verdict, place,
+    CheckError, CheckRecord, CheckVerdict, Environment, Event, Kind, RunResult, SCHEMA, StoredRun,
+    TwinRequest, Verdict, place,
 };
 use super::error::HarnessError;
+use super::inputs::{Inputs, Prepared, Scratch, prepare};
 use super::launch::Site;
-use super::plan;
 use super::process::Worker;
-use super::store::{Recorder, read_port};
-use super::wire::{Body, Configs, Final, Params, RunRequest, Target};
+use super::store::Recorder;
+use super::wire::{Body, Final, Params, RunRequest};
 use crate::util::blame::Report;
 use crate::util::fs::create_dir;
-use crate::util::id::{new_id, timestamp};
 use crate::util::sink::Sink;
 
 /// A cold start imports torch and transformers from a disk that may be slow.
@@ -45,17 +43,6 @@ struct Slot {
     worker: Option<Worker>,
     deaths: VecDeque<Instant>,
     last_words: String,
-}
-
-/// A request with everything looked up that can be without the worker.
-struct Prepared {
-    run_id: String,
-    model_type: String,
-    checks: Vec<CheckId>,
-    configs: Vec<PathBuf>,
-    port: Option<PortFile>,
-    asked: String,
-    begun: Instant,
 }
 
 impl Harness {
@@ -97,7 +84,7 @@ impl Harness {
         sink: &Sink<Event>,
         cancel: &CancellationToken,
     ) -> Result<RunResult, HarnessError> {
-        let (prepared, bytes) = self.prepare(request)?;
+        let (prepared, bytes) = prepare(&self.site, request)?;
         let mut slot = tokio::select! {
             slot = self.slot.lock() => slot,
             () = cancel.cancelled() => return Err(HarnessError::Cancelled),
@@ -109,6 +96,7 @@ impl Harness {
         self.warm(&mut slot, cancel).await?;
         let mut recorder = Recorder::create(&self.site.results, &prepared.run_id, bytes.as_deref())?;
         let scratch = Scratch::create(self.site.scratch(&prepared.run_id))?;
+        let inputs = Inputs::bring(&self.site, &prepared, &scratch.0, bytes.as_deref())?;
         let mut records = Vec::new();
         let mut each = |event: Event| {
             if let Event::Check { check } = &event {
@@ -118,7 +106,7 @@ impl Harness {
             sink(event);
         };
         each(prepared.started());
-        let ended = self.exchange(&mut slot, (request, &prepared, &scratch), cancel, &mut each).await;
+        let ended = self.exchange(&mut slot, (request, &prepared, &inputs), cancel, &mut each).await;
         let result = prepared.conclude(ended, records, &slot)?;
         let seconds = prepared.begun.elapsed().as_secs_f64();
         let stored =
@@ -126,35 +114,6 @@ impl Harness {
         recorder.finish(&stored)?;
         sink(Event::Finished { result: Box::new(result.clone()), seconds });
         Ok(result)
-    }
-
-    /// Looks up the port and the configs and takes the port's hash.
-    fn prepare(&self, request: &TwinRequest) -> Result<(Prepared, Option<Vec<u8>>), HarnessError> {
-        let model_type = request.model_type.clone();
-        let legal = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-        if model_type.is_empty() || model_type.starts_with('.') || !model_type.chars().all(legal) {
-            return Err(HarnessError::ModelType { model_type });
-        }
-        let port = match &request.port {
-            Some(path) if !path.is_file() => {
-                return Err(HarnessError::NoPort { model_type, path: path.clone() });
-            }
-            Some(path) => Some(absolute(path)),
-            // Without the file the worker answers: it knows the names that mlx-lm maps to another module, and
-            // whether transformers has the type at all.
-            None => Some(self.site.port_of(&model_type)).filter(|path| path.is_file()),
-        };
-        let (bytes, port) = match port {
-            Some(path) => {
-                let (bytes, port) = read_port(&path)?;
-                (Some(bytes), Some(port))
-            }
-            None => (None, None),
-        };
-        let configs = request.configs.iter().map(|path| config_file(path)).collect::<Result<_, _>>()?;
-        let checks = plan::order(&request.checks);
-        let (run_id, asked, begun) = (new_id(), timestamp(), Instant::now());
-        Ok((Prepared { run_id, model_type, checks, configs, port, asked, begun }, bytes))
     }
 
     /// Starts a worker where there is none and waits for its handshake.
@@ -186,7 +145,7 @@ impl Harness {
     async fn exchange(
         &self,
         slot: &mut Slot,
-        run: (&TwinRequest, &Prepared, &Scratch),
+        run: (&TwinRequest, &Prepared, &Inputs),
         cancel: &CancellationToken,
         each: &mut (dyn FnMut(Event) + Send),
     ) -> Result<Final, HarnessError> {
@@ -203,7 +162,7 @@ impl Harness {
     async fn attempt(
         &self,
         slot: &mut Slot,
-        (request, prepared, scratch): (&TwinRequest, &Prepared, &Scratch),
+        (request, prepared, inputs): (&TwinRequest, &Prepared, &Inputs),
         cancel: &CancellationToken,
         each: &mut (dyn FnMut(Event) + Send),
     ) -> Result<Final, Lost> {
@@ -214,14 +173,15 @@ impl Harness {
         let line = RunRequest {
             id: &prepared.run_id,
             check: "twin",
-            target: prepared.target(),
+            target: inputs.target(prepared),
             seed: request.seed,
             params: Params { checks: &prepared.checks },
             timeout_s: request.limits.timeout.as_secs_f64(),
             mem_mb: request.limits.mem_mb,
-            run_dir: scratch.0.clone(),
+            run_dir: inputs.run_dir.clone(),
             cache_dir: self.site.states(),
         };
+        worker.rename(inputs.renames.clone());
         let limit = request.limits.timeout + KILL_AFTER;
         let mut forward = |body| each_event(body, each);
         let error = match worker.run(line, limit, cancel, &mut forward).await {
@@ -276,15 +236,6 @@ impl Prepared {
         }
     }
 
-    fn target(&self) -> Target<'_> {
-        Target {
-            model_type: &self.model_type,
-            config: Configs::of(self.configs.clone()),
-            port_path: self.port.as_ref().map(|port| port.path.clone()),
-            port_sha: self.port.as_ref().map(|port| port.sha256.as_str()),
-        }
-    }
-
     /// Turns the end of a request into a result. A port that hangs or fails is a verdict; no verdict is an error.
     fn conclude(
         &self,
@@ -336,30 +287,6 @@ impl Prepared {
             }
         }
     }
-
-    fn variant(&self) -> String {
-        match self.configs.as_slice() {
-            [] => "defaults".into(),
-            configs => configs.iter().map(|path| variant_name(path)).collect::<Vec<_>>().join(", "),
-        }
-    }
-}
-
-/// A folder for one run, removed with what the run left in it.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn create(folder: PathBuf) -> Result<Self, HarnessError> {
-        create_dir(&folder)?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed lies in the cache, where everything can be removed by hand.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 fn each_event(body: Body, each: &mut (dyn FnMut(Event) + Send)) {
@@ -387,29 +314,9 @@ fn overall(said: Option<Verdict>, checks: &[CheckRecord]) -> Verdict {
     said.into_iter().chain(from_checks).max_by_key(rank).unwrap_or(Verdict::CouldNotRun)
 }
 
-fn absolute(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
-}
-
-fn config_file(path: &Path) -> Result<PathBuf, HarnessError> {
-    let file = if path.is_dir() { path.join("config.json") } else { path.to_path_buf() };
-    match file.is_file() {
-        true => Ok(absolute(&file)),
-        false => Err(HarnessError::NoConfig { path: file }),
-    }
-}
-
-/// Names a variant by its file, or by its folder where the file is called config.json.
-fn variant_name(path: &Path) -> String {
-    let named = match path.file_name() {
-        Some(name) if name == "config.json" => path.parent().and_then(Path::file_name),
-        _ => path.file_stem(),
-    };
-    named.map_or_else(|| "config".into(), |name| name.to_string_lossy().into_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::data::CheckId;
     use super::*;
 
     fn record(verdict: CheckVerdict) -> CheckRecord {
@@ -423,11 +330,5 @@ mod tests {
         assert_eq!(overall(Some(Verdict::Pass), &checks), Verdict::Fail);
         assert_eq!(overall(Some(Verdict::Pass), &checks[..1]), Verdict::Pass);
         assert_eq!(overall(None, &[]), Verdict::CouldNotRun);
-    }
-
-    #[test]
-    fn a_variant_is_named_by_its_file_or_folder() {
-        let names = ["/a/AFM-4.5B/config.json", "/a/small.json"].map(|path| variant_name(Path::new(path)));
-        assert_eq!(names, ["AFM-4.5B", "small"]);
     }
 }

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
 mod agent;
-mod pr;
 mod harness;
 mod docs;
+mod pr;
 mod support;
 mod tty;

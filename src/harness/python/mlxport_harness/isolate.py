@@ -38,15 +38,26 @@ def die_with_parent(parent: int) -> None:
             os._exit(0)
 
 
+_measured = 4 << 30
+
+
+def measure() -> int:
+    """Private memory in bytes; inside the sandbox a child cannot look, and takes what its parent last saw."""
+    global _measured
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmData:"):
+                _measured = int(line.split()[1]) << 10
+    except OSError:
+        pass
+    return _measured
+
+
 def limit_memory(mem_mb: int) -> str:
     """Caps private memory at what is in use plus `mem_mb`; RLIMIT_AS would count torch's mappings."""
     if sys.platform != "linux":
         return "none"
-    used = 0
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmData:"):
-            used = int(line.split()[1]) << 10
-    limit = used + (mem_mb << 20)
+    limit = measure() + (mem_mb << 20)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))

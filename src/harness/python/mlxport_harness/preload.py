@@ -13,6 +13,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from mlxport_harness import isolate
+
 PACKAGES = ("mlx", "mlx-lm", "transformers", "torch", "numpy")
 PRELOADED = (
     "mlx.nn",
@@ -56,6 +58,7 @@ def imports() -> None:
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)
     _known.update(stamps())
+    isolate.measure()
 
 
 @cache
