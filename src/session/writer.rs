@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::data::{Entry, Line, VERSION};
 use super::redact::Redactor;
 use super::state::State;
-use crate::util::blame::{Blame, Report};
+use crate::util::blame::Report;
 use crate::util::fs::{self, FileLock, FsError};
 use crate::util::id;
 use crate::util::sink::Sink;
@@ -85,7 +85,7 @@ impl Writer {
             events,
             pending: Vec::new(),
             stale: None,
-            failed: false,
+            refusing: Vec::new(),
             _lock: start.lock,
         };
         let thread = std::thread::Builder::new()
@@ -140,7 +140,8 @@ struct Task {
     unsettled: Vec<Entry>,
     /// Since when `state.json` is behind.
     stale: Option<Instant>,
-    failed: bool,
+    /// Files that refused the last write, and were reported.
+    refusing: Vec<Target>,
     _lock: FileLock,
 }
 
@@ -233,14 +234,12 @@ impl Task {
             Ok(()) => {
                 self.log_len += self.pending.len() as u64;
                 self.pending.clear();
-                if std::mem::take(&mut self.failed) {
-                    (self.events)(WriterEvent::Recovered);
-                }
+                self.recovered(Target::Log);
             }
             Err(source) => {
                 // A part may be there: cut it off, the next attempt writes the lines whole.
                 let _ = self.log.set_len(self.log_len);
-                self.fail(&FsError::Write { path: self.folder.join("log.jsonl"), source });
+                self.fail(Target::Log, &FsError::Write { path: self.folder.join("log.jsonl"), source });
             }
         }
     }
@@ -249,20 +248,35 @@ impl Task {
         self.stale = None;
         self.state.log_len = self.log_len;
         // While lines wait, the log's length and the state's figures differ; the log stays the truth.
-        if self.pending.is_empty()
-            && let Err(error) = self.state.store(&self.folder)
-        {
-            self.fail(&error);
+        if !self.pending.is_empty() {
+            return;
+        }
+        match self.state.store(&self.folder) {
+            Ok(()) => self.recovered(Target::State),
+            Err(error) => self.fail(Target::State, &error),
         }
     }
 
-    fn fail(&mut self, error: &FsError) {
-        if !std::mem::replace(&mut self.failed, true) {
-            let mut report = Report::from(error);
-            report.blame = Blame::Environment;
-            (self.events)(WriterEvent::Failed(report));
+    fn fail(&mut self, target: Target, error: &FsError) {
+        if !self.refusing.contains(&target) {
+            self.refusing.push(target);
+            (self.events)(WriterEvent::Failed(Report::from(error)));
         }
     }
+
+    fn recovered(&mut self, target: Target) {
+        let before = self.refusing.len();
+        self.refusing.retain(|known| *known != target);
+        if before > 0 && self.refusing.is_empty() {
+            (self.events)(WriterEvent::Recovered);
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    Log,
+    State,
 }
 
 impl Entry {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::args;
 use super::error::ToolError;
 use crate::agent::data::{Approval, ToolSpec};
-use crate::harness::data::{CheckId, CheckRecord, RunResult, TwinRequest};
+use crate::harness::data::{self, CheckId, CheckRecord, RunResult, TwinRequest};
 
 pub const NAME: &str = "check_twin";
 
@@ -102,6 +102,7 @@ fn row(text: &mut String, check: &CheckRecord) {
         let _ = write!(text, " {unit}");
     }
     if let Some(bar) = &check.bar {
+        let bar = bar.number().map_or_else(|| bar.to_string(), data::bar);
         let _ = write!(text, " (bar {bar})");
     }
     text.push('\n');

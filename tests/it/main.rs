@@ -6,5 +6,8 @@ mod agent;
 mod harness;
 mod docs;
 mod pr;
+mod recorded;
+mod session;
 mod support;
+mod tools;
 mod tty;
