@@ -70,7 +70,11 @@ fn keys(pty: &mut Pty, name: &str, keys: &[&str]) {
     }
     report(&format!("{name}: key to bytes"), &mut times, "goal: p99 16");
     bytes.sort_unstable();
-    println!("{name}: {} bytes a key at the median, {} at most", bytes[bytes.len() / 2], bytes[bytes.len() - 1]);
+    println!(
+        "{name}: {} bytes a key at the median, {} at most",
+        bytes[bytes.len() / 2],
+        bytes[bytes.len() - 1]
+    );
 }
 
 fn repaint(pty: &mut Pty) {

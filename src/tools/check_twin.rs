@@ -116,17 +116,22 @@ fn row(text: &mut String, check: &CheckRecord) {
     }
 }
 
+/// Shows how the divergence grows, from a little before the first divergent module on.
 fn series(text: &mut String, result: &RunResult) {
+    let Some(place) = result.first_divergence() else { return };
     let Some(check) = result.checks.iter().find(|check| !check.series.is_empty()) else { return };
-    if result.first_divergence().is_none() {
-        return;
-    }
+    let at = check.series.iter().position(|(module, _)| *module == place.module).unwrap_or(0);
+    let from = at.saturating_sub(MOST_SERIES / 4);
     text.push_str("divergence by module, in order of execution:\n");
-    for (module, figure) in check.series.iter().take(MOST_SERIES) {
-        let figure = figure.as_ref().map_or_else(|| "–".into(), ToString::to_string);
+    if from > 0 {
+        let _ = writeln!(text, "  {from} modules before");
+    }
+    for (module, figure) in check.series.iter().skip(from).take(MOST_SERIES) {
+        let figure = figure.as_ref().map_or_else(|| "no counterpart".into(), ToString::to_string);
         let _ = writeln!(text, "  {module} {figure}");
     }
-    if check.series.len() > MOST_SERIES {
-        let _ = writeln!(text, "  {} more modules", check.series.len() - MOST_SERIES);
+    let rest = check.series.len().saturating_sub(from + MOST_SERIES);
+    if rest > 0 {
+        let _ = writeln!(text, "  {rest} modules after");
     }
 }

@@ -482,12 +482,14 @@ fn the_check_is_told_in_few_words_with_the_place_in_both_sources() {
         twin: Some("std 1.0".into()),
         error: None,
         first_divergence: Some(Divergence {
-            module: "model.layers.0.mlp".into(),
+            module: "model.layers.5.mlp".into(),
             reference: Some("modeling_arcee.py:98".into()),
             port: Some("arcee.py:41".into()),
         }),
         findings: vec![Finding { id: "rope".into(), text: "reads rope_theta only".into(), key: None }],
-        series: vec![("model.layers.0.mlp".into(), Figure::Number(0.1))],
+        series: (0..20)
+            .map(|layer| (format!("model.layers.{layer}.mlp"), (layer > 4).then_some(Figure::Number(0.1))))
+            .collect(),
         ..CheckRecord::failed(
             CheckId::Exact,
             mlxport::harness::data::CheckError {
@@ -509,7 +511,7 @@ fn the_check_is_told_in_few_words_with_the_place_in_both_sources() {
     let end = place.runtime.block_on(place.registry.run(run, sink, CancellationToken::new()));
     assert_eq!(*events.lock().unwrap(), [ToolEvent::Harness(Event::Warming)]);
     assert_eq!(place.fake.asked.lock().unwrap()[0].checks, [CheckId::Exact, CheckId::Locate]);
-    assert_eq!(end.summary, "check fail: model.layers.0.mlp");
+    assert_eq!(end.summary, "check fail: model.layers.5.mlp");
     assert_eq!(end.artifacts, [Artifact::Check { result: Box::new(failing) }]);
     assert_eq!(
         end.outcome,
@@ -517,10 +519,9 @@ fn the_check_is_told_in_few_words_with_the_place_in_both_sources() {
             text: "verdict: fail (run r1)\n\
                    exact: fail, twin std 1.0, relative error 2.9e-01 (bar 1e-5)\n\
                    exact: fail, twin std 1.0, relative error 2.9e-01 (bar 1e-5)\n\
-                   first divergent module: model.layers.0.mlp\n  \
+                   first divergent module: model.layers.5.mlp\n  \
                    reference: modeling_arcee.py:98\n  port:      arcee.py:41\n\
-                   divergence by module, in order of execution:\n  model.layers.0.mlp 1.0e-01\n\
-                   finding rope: reads rope_theta only\n"
+                   divergence by module, in order of execution:\n  2 modules before\n  model.layers.2.mlp no counterpart\n  model.layers.3.mlp no counterpart\n  model.layers.4.mlp no counterpart\n  model.layers.5.mlp 1.0e-01\n  model.layers.6.mlp 1.0e-01\n  model.layers.7.mlp 1.0e-01\n  model.layers.8.mlp 1.0e-01\n  model.layers.9.mlp 1.0e-01\n  model.layers.10.mlp 1.0e-01\n  model.layers.11.mlp 1.0e-01\n  model.layers.12.mlp 1.0e-01\n  model.layers.13.mlp 1.0e-01\n  6 modules after\nfinding rope: reads rope_theta only\n"
                 .into()
         }
     );
