@@ -108,8 +108,6 @@ pub struct Workspace {
     pub remotes: Remotes,
     /// The folder that holds `models/`, inside the environment.
     pub transformers_dir: PathBuf,
-    /// The folder that holds `mlxport_harness/`.
-    pub harness_dir: PathBuf,
     pub versions: Versions,
     pub machine: Machine,
 }
@@ -139,7 +137,6 @@ pub enum StepId {
     Uv,
     Python,
     Packages,
-    Harness,
     Checkout,
     Branch,
     Link,
@@ -148,12 +145,11 @@ pub enum StepId {
 
 impl StepId {
     /// All steps, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Preflight,
         Self::Uv,
         Self::Python,
         Self::Packages,
-        Self::Harness,
         Self::Checkout,
         Self::Branch,
         Self::Link,
@@ -167,7 +163,6 @@ impl StepId {
             Self::Uv => "Find or install uv",
             Self::Python => "Make a Python environment",
             Self::Packages => "Install the locked packages",
-            Self::Harness => "Unpack the harness",
             Self::Checkout => "Check out mlx-lm",
             Self::Branch => "Make the branch",
             Self::Link => "Make mlx-lm importable from the checkout",

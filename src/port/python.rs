@@ -1,0 +1,135 @@
+//! The Python environment: found or made, filled from the lock, marked when complete.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::context::Context;
+use super::data::{EnvOwner, StepId};
+use super::error::PortError;
+use super::lock::Recipe;
+use super::measure;
+use super::step::Told;
+use super::uv::{self, Uv};
+use crate::util::blame::Explain;
+use crate::util::fs::write_atomic;
+
+/// What mlx-lm itself asks for.
+const WANTED: &str = ">=3.11";
+const OFFERED: &str = "3.12";
+/// Present when all packages were installed and compiled.
+const MARKER: &str = ".mlxport-complete";
+
+/// An environment, ours or the person's.
+#[derive(Clone, Debug)]
+pub(super) struct PythonEnv {
+    pub dir: PathBuf,
+    pub python: PathBuf,
+    pub owner: EnvOwner,
+}
+
+impl PythonEnv {
+    fn ours(context: &Context, recipe: &Recipe) -> Self {
+        let dir = context.home().env().join(&recipe.sha()[..12]);
+        Self { python: dir.join("bin/python"), dir, owner: EnvOwner::Mlxport }
+    }
+
+    /// Says whether every package was installed.
+    pub fn complete(&self) -> bool {
+        self.owner == EnvOwner::Person || (self.dir.join(MARKER).is_file() && self.python.exists())
+    }
+}
+
+/// Gives the environment that setup will use, whether it exists or not.
+pub(super) fn planned(context: &Context, recipe: &Recipe) -> PythonEnv {
+    match &context.settings.env_python.value {
+        None => PythonEnv::ours(context, recipe),
+        Some(python) => PythonEnv {
+            dir: python.parent().and_then(Path::parent).unwrap_or(Path::new("/")).to_path_buf(),
+            python: python.clone(),
+            owner: EnvOwner::Person,
+        },
+    }
+}
+
+/// Makes an empty environment. One that is not complete is made again: a package that was being linked when the
+/// power went looks installed, and downloads are kept in uv's cache anyway.
+pub(super) async fn make(
+    context: &Context,
+    env: &PythonEnv,
+    uv: Option<&Uv>,
+) -> Result<((), Told), PortError> {
+    if env.owner == EnvOwner::Person {
+        if !env.python.is_file() {
+            return Err(PortError::BadEnv {
+                python: env.python.clone(),
+                why: "there is no such file".into(),
+            });
+        }
+        return Ok(((), Told::skipped(format!("{} is used as it is", env.python.display()))));
+    }
+    if env.complete() {
+        return Ok(((), Told::skipped("the environment is complete")));
+    }
+    let uv = needed(uv)?;
+    let python = interpreter(context, uv).await?;
+    let command =
+        uv.command(context).args(["venv", "--clear", "--no-project", "--python"]).arg(&python).arg(&env.dir);
+    context.run(StepId::Python, command).await?;
+    Ok(((), Told::done(python.display().to_string())))
+}
+
+fn needed(uv: Option<&Uv>) -> Result<&Uv, PortError> {
+    uv.ok_or_else(|| PortError::NoUv { why: "it was not found".into(), detail: String::new() })
+}
+
+/// Finds a Python that mlx-lm accepts; without one, lets uv install one into our folder.
+async fn interpreter(context: &Context, uv: &Uv) -> Result<PathBuf, PortError> {
+    let find = || uv.command(context).args(["python", "find", "--no-project", WANTED]);
+    if let Ok(found) = find().run().await {
+        return Ok(found.text().into());
+    }
+    let own = context.home().env().join("python");
+    let with_own = |command: crate::util::process::Command| command.env("UV_PYTHON_INSTALL_DIR", &own);
+    context.line(StepId::Python, &format!("no Python {WANTED} here; asking uv to install {OFFERED}"));
+    let install = with_own(uv.command(context))
+        .args(["python", "install", "--no-bin", OFFERED])
+        .env("UV_HTTP_TIMEOUT", "30")
+        .timeout(Duration::from_secs(900));
+    if let Err(error) = install.run_with(|line| context.line(StepId::Python, line)).await {
+        return Err(match error {
+            crate::util::process::ProcessError::Cancelled { .. } => PortError::Cancelled,
+            error => PortError::NoPython { detail: error.detail().unwrap_or_else(|| error.to_string()) },
+        });
+    }
+    let found = with_own(find()).run().await.map_err(PortError::step(StepId::Python))?;
+    Ok(found.text().into())
+}
+
+/// Installs exactly the locked packages and compiles them: the worker may not write bytecode, and imports twice as
+/// fast with it.
+pub(super) async fn fill(
+    context: &Context,
+    env: &PythonEnv,
+    (recipe, uv): (&Recipe, Option<&Uv>),
+) -> Result<((), Told), PortError> {
+    if env.owner == EnvOwner::Person {
+        return Ok(((), Told::skipped("nothing is installed into the person's environment")));
+    }
+    if env.complete() {
+        return Ok(((), Told::skipped(format!("{} is complete", env.dir.display()))));
+    }
+    let uv = needed(uv)?;
+    let lock = env.dir.join("requirements.lock");
+    write_atomic(&lock, recipe.lock.as_bytes())?;
+    let command = uv
+        .command(context)
+        .args(["pip", "sync", "--require-hashes", "--compile-bytecode", "--python"])
+        .arg(&env.python)
+        .arg(&lock);
+    let folders = vec![uv::cache(context), env.dir.clone()];
+    let work = context.run(StepId::Packages, command);
+    measure::watch(context, StepId::Packages, (folders, recipe.bytes), work).await?;
+    write_atomic(&env.dir.join(MARKER), recipe.sha().as_bytes())?;
+    let size = measure::bytes_below(std::slice::from_ref(&env.dir));
+    Ok(((), Told::done(format!("{} in {}", crate::util::text::bytes(size), env.dir.display()))))
+}
