@@ -39,6 +39,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
 
 async fn work(job: JobSpec, sink: Sink<Value>, cancel: CancellationToken) -> Result<Value, Report> {
     match job.kind.as_str() {
+        crate::port::job::KIND => crate::port::job::work(&job, &sink, cancel).await,
         "sleep" => sleep(&job.args, &sink, cancel).await,
         other => Err(Report::new(Blame::Bug, format!("there is no kind of job called `{other}`"))),
     }

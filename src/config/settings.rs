@@ -147,6 +147,9 @@ impl<T> Setting<T> {
     }
 }
 
+/// A key, the names it takes, and how they are read.
+type Choice<T> = (&'static str, &'static str, fn(&str) -> Option<T>);
+
 /// A flag's name and value, where it was given.
 type Flag = Option<(&'static str, String)>;
 
@@ -248,7 +251,7 @@ impl Lookup<'_> {
         &self,
         flag: Flag,
         variable: Option<&'static str>,
-        (key, names, parse): (&'static str, &'static str, fn(&str) -> Option<T>),
+        (key, names, parse): Choice<T>,
         default: T,
     ) -> Result<Setting<T>, ConfigError> {
         let found = self.text(flag, variable, key)?;

@@ -96,7 +96,9 @@ fn recorded(places: &Places) -> Option<Checkout> {
 fn last_words(error: &PortError) -> String {
     match error {
         PortError::Step { source: ProcessError::Failed { tail, status, .. }, .. } => {
-            tail.lines().rfind(|line| !line.trim().is_empty()).unwrap_or(status).trim().to_string()
+            let last = tail.lines().rfind(|line| !line.trim().is_empty()).unwrap_or(status).trim();
+            // git repeats the URL, which is named already.
+            last.rsplit_once("': ").map_or(last, |(_, reason)| reason).to_string()
         }
         PortError::Step { source: ProcessError::Timeout { limit, .. }, .. } => {
             format!("no answer within {} s", limit.as_secs())

@@ -137,6 +137,7 @@ pub enum StepId {
     Uv,
     Python,
     Packages,
+    Compile,
     Checkout,
     Branch,
     Link,
@@ -145,11 +146,12 @@ pub enum StepId {
 
 impl StepId {
     /// All steps, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Preflight,
         Self::Uv,
         Self::Python,
         Self::Packages,
+        Self::Compile,
         Self::Checkout,
         Self::Branch,
         Self::Link,
@@ -163,6 +165,7 @@ impl StepId {
             Self::Uv => "Find or install uv",
             Self::Python => "Make a Python environment",
             Self::Packages => "Install the locked packages",
+            Self::Compile => "Compile the packages",
             Self::Checkout => "Check out mlx-lm",
             Self::Branch => "Make the branch",
             Self::Link => "Make mlx-lm importable from the checkout",

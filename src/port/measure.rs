@@ -31,6 +31,16 @@ pub(super) fn free(folder: &std::path::Path) -> Option<u64> {
     Some(stat.blocks_available() as u64 * stat.fragment_size() as u64)
 }
 
+/// Says whether two folders lie on one disk, so that files of one can be linked into the other. A folder that is not
+/// there yet will lie where its parents do.
+pub(super) fn same_disk(a: &std::path::Path, b: &std::path::Path) -> bool {
+    let disk = |path: &std::path::Path| {
+        let there = path.ancestors().find(|path| path.exists())?;
+        std::fs::metadata(there).ok().map(|meta| meta.dev())
+    };
+    disk(a) == disk(b)
+}
+
 /// Does some work while reporting how the folders grow towards `total`.
 pub(super) async fn watch<T>(
     context: &Context,
@@ -41,14 +51,15 @@ pub(super) async fn watch<T>(
     let report = async {
         let mut seen: VecDeque<(Instant, u64)> = VecDeque::new();
         loop {
-            let folders = folders.clone();
+            let (folders, asked) = (folders.clone(), Instant::now());
             let counted = tokio::task::spawn_blocking(move || bytes_below(&folders)).await.unwrap_or(0);
             seen.push_back((Instant::now(), counted));
             if seen.len() > WINDOW {
                 seen.pop_front();
             }
             (context.sink)(SetupEvent::Progress { step, bytes: rate(&seen, total) });
-            tokio::time::sleep(EVERY).await;
+            // Counting must stay cheap beside the work it watches.
+            tokio::time::sleep(EVERY.max(asked.elapsed() * 5)).await;
         }
     };
     tokio::select! {

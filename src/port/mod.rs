@@ -10,6 +10,7 @@ pub mod data;
 pub mod doctor;
 pub mod edit;
 mod error;
+pub mod job;
 mod link;
 mod lock;
 mod machine;

@@ -12,11 +12,14 @@ use super::step::Told;
 use super::uv::{self, Uv};
 use crate::util::blame::Explain;
 use crate::util::fs::write_atomic;
+use crate::util::process::{Command, ProcessError};
 
 /// What mlx-lm itself asks for.
 const WANTED: &str = ">=3.11";
 const OFFERED: &str = "3.12";
-/// Present when all packages were installed and compiled.
+/// Present when all packages were installed.
+const INSTALLED: &str = ".mlxport-installed";
+/// Present when they were compiled too.
 const MARKER: &str = ".mlxport-complete";
 
 /// An environment, ours or the person's.
@@ -67,8 +70,8 @@ pub(super) async fn make(
         }
         return Ok(((), Told::skipped(format!("{} is used as it is", env.python.display()))));
     }
-    if env.complete() {
-        return Ok(((), Told::skipped("the environment is complete")));
+    if env.complete() || (env.dir.join(INSTALLED).is_file() && env.python.exists()) {
+        return Ok(((), Told::skipped("it is there")));
     }
     let uv = needed(uv)?;
     let python = interpreter(context, uv).await?;
@@ -89,7 +92,7 @@ async fn interpreter(context: &Context, uv: &Uv) -> Result<PathBuf, PortError> {
         return Ok(found.text().into());
     }
     let own = context.home().env().join("python");
-    let with_own = |command: crate::util::process::Command| command.env("UV_PYTHON_INSTALL_DIR", &own);
+    let with_own = |command: Command| command.env("UV_PYTHON_INSTALL_DIR", &own);
     context.line(StepId::Python, &format!("no Python {WANTED} here; asking uv to install {OFFERED}"));
     let install = with_own(uv.command(context))
         .args(["python", "install", "--no-bin", OFFERED])
@@ -97,7 +100,7 @@ async fn interpreter(context: &Context, uv: &Uv) -> Result<PathBuf, PortError> {
         .timeout(Duration::from_secs(900));
     if let Err(error) = install.run_with(|line| context.line(StepId::Python, line)).await {
         return Err(match error {
-            crate::util::process::ProcessError::Cancelled { .. } => PortError::Cancelled,
+            ProcessError::Cancelled { .. } => PortError::Cancelled,
             error => PortError::NoPython { detail: error.detail().unwrap_or_else(|| error.to_string()) },
         });
     }
@@ -105,8 +108,7 @@ async fn interpreter(context: &Context, uv: &Uv) -> Result<PathBuf, PortError> {
     Ok(found.text().into())
 }
 
-/// Installs exactly the locked packages and compiles them: the worker may not write bytecode, and imports twice as
-/// fast with it.
+/// Installs exactly the locked packages.
 pub(super) async fn fill(
     context: &Context,
     env: &PythonEnv,
@@ -115,21 +117,46 @@ pub(super) async fn fill(
     if env.owner == EnvOwner::Person {
         return Ok(((), Told::skipped("nothing is installed into the person's environment")));
     }
-    if env.complete() {
-        return Ok(((), Told::skipped(format!("{} is complete", env.dir.display()))));
+    if env.complete() || env.dir.join(INSTALLED).is_file() {
+        return Ok(((), Told::skipped(format!("{} has them", env.dir.display()))));
     }
     let uv = needed(uv)?;
-    let lock = env.dir.join("requirements.lock");
+    let lock = lock_file(env);
     write_atomic(&lock, recipe.lock.as_bytes())?;
-    let command = uv
-        .command(context)
-        .args(["pip", "sync", "--require-hashes", "--compile-bytecode", "--python"])
-        .arg(&env.python)
-        .arg(&lock);
     let folders = vec![uv::cache(context), env.dir.clone()];
-    let work = context.run(StepId::Packages, command);
+    let work = context.run(StepId::Packages, sync(context, uv, env));
     measure::watch(context, StepId::Packages, (folders, recipe.bytes), work).await?;
-    write_atomic(&env.dir.join(MARKER), recipe.sha().as_bytes())?;
+    write_atomic(&env.dir.join(INSTALLED), recipe.sha().as_bytes())?;
     let size = measure::bytes_below(std::slice::from_ref(&env.dir));
     Ok(((), Told::done(format!("{} in {}", crate::util::text::bytes(size), env.dir.display()))))
+}
+
+/// Compiles everything installed: the worker may not write bytecode, and imports in half the time with it.
+pub(super) async fn compile(
+    context: &Context,
+    env: &PythonEnv,
+    uv: Option<&Uv>,
+) -> Result<((), Told), PortError> {
+    if env.owner == EnvOwner::Person {
+        return Ok(((), Told::skipped("the person's environment is left alone")));
+    }
+    if env.complete() {
+        return Ok(((), Told::skipped("already compiled")));
+    }
+    // A sync in which nothing is left to install compiles all that is there.
+    let command = sync(context, needed(uv)?, env).arg("--compile-bytecode");
+    let output = context.run(StepId::Compile, command).await?;
+    write_atomic(&env.dir.join(MARKER), b"")?;
+    let note =
+        output.tail.lines().find(|line| line.starts_with("Bytecode")).unwrap_or("compiled").to_string();
+    Ok(((), Told::done(note)))
+}
+
+fn lock_file(env: &PythonEnv) -> PathBuf {
+    env.dir.join("requirements.lock")
+}
+
+fn sync(context: &Context, uv: &Uv, env: &PythonEnv) -> Command {
+    let command = uv.command(context).args(["pip", "sync", "--require-hashes", "--python"]);
+    command.arg(&env.python).arg(lock_file(env))
 }

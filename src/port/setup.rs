@@ -65,10 +65,11 @@ async fn build(context: &Context, recipe: &Recipe, request: SetupRequest) -> Res
     plan(context, recipe, &env).await;
     create_dir(&context.home().env())?;
     let _lock = lock(context).await?;
-    step(context, StepId::Preflight, preflight(context, &env)).await?;
+    step(context, StepId::Preflight, preflight(context, recipe, &env)).await?;
     let uv = step(context, StepId::Uv, find_uv(context, &env)).await?;
     step(context, StepId::Python, python::make(context, &env, uv.as_ref())).await?;
     step(context, StepId::Packages, python::fill(context, &env, (recipe, uv.as_ref()))).await?;
+    step(context, StepId::Compile, python::compile(context, &env, uv.as_ref())).await?;
     let means = Means { recipe, uv: uv.as_ref(), python: &env.python };
     let checkout = step(context, StepId::Checkout, checkout::make(context, means)).await?;
     let branch = step(context, StepId::Branch, open(context, &checkout, &request)).await?;
@@ -107,16 +108,21 @@ async fn build(context: &Context, recipe: &Recipe, request: SetupRequest) -> Res
 async fn plan(context: &Context, recipe: &Recipe, env: &PythonEnv) {
     let cost = match env.complete() {
         true => 0,
-        false => recipe.bytes.saturating_sub(present(context).await),
+        false => recipe.bytes.saturating_sub(present(context, recipe).await),
     };
     let seconds = if env.complete() { 0 } else { cost / USUAL_RATE + COMPILING };
     (context.sink)(SetupEvent::Plan { steps: StepId::ALL.to_vec(), bytes: cost, seconds });
 }
 
-/// Counts what uv has downloaded already.
-async fn present(context: &Context) -> u64 {
-    let folders = [uv::cache(context)];
-    tokio::task::spawn_blocking(move || measure::bytes_below(&folders)).await.unwrap_or(0)
+/// Counts what uv has downloaded already; on another disk it would be copied, not linked, and does not count. A cache
+/// shared with other projects holds more than ours.
+async fn present(context: &Context, recipe: &Recipe) -> u64 {
+    let (cache, home, most) = (uv::cache(context), context.home().root().to_path_buf(), recipe.bytes);
+    let count = move || match measure::same_disk(&cache, &home) {
+        true => measure::bytes_below(&[cache]).min(most),
+        false => 0,
+    };
+    tokio::task::spawn_blocking(count).await.unwrap_or(0)
 }
 
 /// Waits for another process's setup of the same data folder.
@@ -141,7 +147,7 @@ async fn lock(context: &Context) -> Result<FileLock, PortError> {
     }
 }
 
-async fn preflight(context: &Context, env: &PythonEnv) -> Result<((), Told), PortError> {
+async fn preflight(context: &Context, recipe: &Recipe, env: &PythonEnv) -> Result<((), Told), PortError> {
     for folder in [context.home().cache(), context.home().checkouts(), context.home().results()] {
         create_dir(&folder)?;
     }
@@ -151,7 +157,7 @@ async fn preflight(context: &Context, env: &PythonEnv) -> Result<((), Told), Por
     let git = version.map_err(|_| PortError::NoGit)?.text();
     let root = context.home().root();
     let free = measure::free(root).unwrap_or(u64::MAX);
-    if !env.complete() && free.saturating_add(present(context).await) < SPACE {
+    if !env.complete() && free.saturating_add(present(context, recipe).await) < SPACE {
         let path = root.to_path_buf();
         return Err(PortError::Disk { path, free: bytes(free), wanted: bytes(SPACE) });
     }
