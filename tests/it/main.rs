@@ -8,6 +8,7 @@ mod docs;
 mod pr;
 mod recorded;
 mod session;
+mod pr;
 mod support;
 mod tools;
 mod tty;

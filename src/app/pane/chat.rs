@@ -6,11 +6,11 @@ mod drive;
 mod items;
 mod judge;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use composer::Composer;
 pub use items::{Card, CardState, Item, ItemKind, Tone};
-pub use judge::{DiffKind, DiffRow, Judge, Mode};
+pub use judge::{DiffKind, DiffRow, Emphasis, Judge, Mode};
 
 use super::{Ctx, Pane, Used};
 use crate::agent::data::{ChatRequest, Entry, StreamEvent, ToolCall, ToolRun};
@@ -297,29 +297,37 @@ impl Pane for State {
             Some(Mode::Aside) => return &["waiting-approval", "first-line", "last-line", "composer"],
             None => {}
         }
-        let single = self.composer.editor.lines().len() == 1;
-        if !self.machine.queue().is_empty() {
-            return &["queue", "first-line", "last-line", "composer"];
+        let queued = !self.machine.queue().is_empty();
+        if self.is_at_rest() {
+            return match (self.machine.state(), queued) {
+                (Machinery::ManualWaiting { .. }, false) => {
+                    &["manual", "first-line", "last-line", "composer"]
+                }
+                (Machinery::ManualWaiting { .. }, true) => {
+                    &["manual", "queue", "first-line", "last-line", "composer"]
+                }
+                (
+                    Machinery::WaitingRetry { .. }
+                    | Machinery::Stopped { .. }
+                    | Machinery::Interrupted
+                    | Machinery::BudgetSpent { .. },
+                    queued,
+                ) => match queued {
+                    true => &["resting", "queue", "first-line", "last-line", "composer"],
+                    false => &["resting", "first-line", "last-line", "composer"],
+                },
+                (_, true) => &["queue", "first-line", "last-line", "composer"],
+                (_, false) => &["first-line", "last-line", "composer"],
+            };
         }
-        if self.composer.is_folded() {
-            return &["folded", "composer"];
-        }
-        match self.machine.state() {
-            Machinery::ManualWaiting { .. } if self.is_at_rest() => &["manual", "first-line", "composer"],
-            Machinery::WaitingRetry { .. }
-            | Machinery::Stopped { .. }
-            | Machinery::Interrupted
-            | Machinery::BudgetSpent { .. }
-                if self.is_at_rest() =>
-            {
-                &["resting", "first-line", "composer"]
-            }
-            _ if single => &["first-line", "last-line", "composer"],
-            _ if self.composer.editor.cursor().0 == 0 => &["first-line", "composer"],
-            _ if self.composer.editor.cursor().0 + 1 == self.composer.editor.lines().len() => {
-                &["last-line", "composer"]
-            }
-            _ => &["composer"],
+        let (line, lines) = (self.composer.editor.cursor().0, self.composer.editor.lines().len());
+        match (self.composer.is_folded(), line == 0, line + 1 == lines, queued) {
+            (true, ..) => &["folded", "composer"],
+            (false, true, true, true) => &["queue", "first-line", "last-line", "composer"],
+            (false, true, true, false) => &["first-line", "last-line", "composer"],
+            (false, true, false, _) => &["first-line", "composer"],
+            (false, false, true, _) => &["last-line", "composer"],
+            (false, false, false, _) => &["composer"],
         }
     }
 

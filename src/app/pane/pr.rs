@@ -12,7 +12,9 @@ use crate::app::Millis;
 use crate::app::effect::{Effect, Job as AppJob};
 use crate::app::job::{JobKind, Jobs};
 use crate::app::key::{Key, Mouse, MouseKind};
-use crate::pr::data::{Aim, Gate, HandOver, Outcome, Plan, PrSnapshot, ProgramOutput, Selection, Template, Undo};
+use crate::pr::data::{
+    Aim, Gate, HandOver, Outcome, Plan, PrSnapshot, ProgramOutput, Selection, Template, Undo,
+};
 use crate::session::data::PersonStep;
 use crate::util::blame::Report;
 

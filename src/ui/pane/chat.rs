@@ -1,19 +1,74 @@
-//! Draws the pane of [`crate::app::pane::chat`].
+//! Draws the pane of [`crate::app::pane::chat`]: transcript, approval, queue, status, composer, from top to bottom. Cost
+//! depends on the rows in view: rows of finished items are kept, a streamed message renders its last block alone.
 
+mod bottom;
+mod item;
+mod judge;
+mod transcript;
+
+#[cfg(test)]
+mod tests;
+
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::agent::machine::Provider;
 use crate::app::State as App;
-use crate::app::pane::chat::State;
+use crate::app::pane::chat::{Mode, State};
 use crate::ui::Canvas;
+use crate::util::text::truncate;
 
-/// What drawing keeps between frames.
-#[derive(Debug, Default)]
-pub struct View {}
+pub use transcript::View;
 
 /// Gives the words beside the title.
-pub fn subtitle(_state: &App) -> String {
-    String::new()
+pub fn subtitle(state: &App) -> String {
+    let model = &state.facts.model.model;
+    match (&state.facts.demo, state.panes.chat.provider()) {
+        (Some(_), _) => "recorded session".into(),
+        (None, Provider::Manual) => "manual provider".into(),
+        (None, Provider::Endpoint) => model.clone(),
+    }
 }
 
 /// Draws the pane.
-pub fn draw(canvas: &mut Canvas<'_, '_>, _state: &State, _view: &mut View) {
-    crate::ui::frame::empty(canvas.frame, canvas.area, &["Nothing here yet."], canvas.theme.dim);
+pub fn draw(canvas: &mut Canvas<'_, '_>, state: &State, view: &mut View) {
+    let mut left = canvas.area;
+    if canvas.state.facts.demo.is_some() && left.height > 12 {
+        let words = "Recorded: the model's words and the person's keys are replayed; tools, checks and files are real";
+        let words = truncate(words, usize::from(left.width));
+        canvas.frame.render_widget(Line::styled(words, canvas.theme.warn), top(&mut left, 1));
+    }
+    let composing =
+        !matches!(state.judge.as_ref().map(|judge| judge.mode), Some(mode) if mode != Mode::Aside);
+    if composing {
+        let rows = bottom::composer_rows(state, left);
+        let area = bottom_of(&mut left, rows);
+        bottom::composer(canvas, area, state);
+    }
+    let status = bottom_of(&mut left, 1);
+    if let Some(judge) = &state.judge {
+        let rows = judge::rows(judge, left);
+        let area = bottom_of(&mut left, rows);
+        judge::draw(canvas, area, judge);
+    }
+    let queue = bottom_of(&mut left, bottom::queue_rows(state));
+    bottom::queue(canvas, queue, state);
+    let manual = bottom_of(&mut left, bottom::manual_rows(state));
+    bottom::manual(canvas, manual, state);
+    let below = transcript::draw(canvas, left, state, view);
+    bottom::status(canvas, status, state, below);
+}
+
+fn top(left: &mut Rect, rows: u16) -> Rect {
+    let rows = rows.min(left.height);
+    let area = Rect { height: rows, ..*left };
+    left.y += rows;
+    left.height -= rows;
+    area
+}
+
+fn bottom_of(left: &mut Rect, rows: u16) -> Rect {
+    let rows = rows.min(left.height);
+    left.height -= rows;
+    Rect { y: left.y + left.height, height: rows, ..*left }
 }

@@ -5,7 +5,7 @@ use super::{Details, Item, Job, Msg, State, Tone, items};
 use crate::agent::data::{
     Decision, Entry, FailureKind, Role, StreamEvent, StreamFailure, ToolCall, ToolOutcome,
 };
-use crate::agent::machine::{Input, Machine, Notice, Output, Setup, State as Machinery};
+use crate::agent::machine::{Input, Machine, Notice, Output, Provider, Setup, State as Machinery};
 use crate::app::effect::{Effect, Job as AnyJob};
 use crate::app::job::JobKind;
 use crate::app::msg::PaneMsg;
@@ -150,6 +150,11 @@ impl State {
 
     fn loaded(&mut self, setup: Setup, ctx: &mut Ctx<'_>) {
         ctx.facts.model.model.clone_from(&setup.model);
+        ctx.facts.model.provider = match (&ctx.facts.demo, setup.provider) {
+            (Some(_), _) => "recorded".into(),
+            (None, Provider::Manual) => "manual".into(),
+            (None, Provider::Endpoint) => "endpoint".into(),
+        };
         self.machine.configure(setup);
         self.ready = true;
         for text in std::mem::take(&mut self.waiting) {

@@ -160,7 +160,8 @@ pub(super) fn diff(before: &str, after: &str) -> Vec<DiffRow> {
     for group in diff.grouped_ops(CONTEXT) {
         let start = group.first().map_or(0, |op| op.old_range().start);
         if start > seen {
-            let text = format!("{} unchanged lines", start - seen);
+            let left = start - seen;
+            let text = format!("{left} unchanged line{}", if left == 1 { "" } else { "s" });
             rows.push(DiffRow { kind: DiffKind::Gap, number: 0, parts: vec![(Emphasis::Plain, text)] });
         }
         seen = group.last().map_or(seen, |op| op.old_range().end);

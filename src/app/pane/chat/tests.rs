@@ -1,1 +1,415 @@
+//! Key scripts: keys and messages in, what is asked for and shown out. The scenes are drawn by the tests of `ui` too.
 
+use serde_json::json;
+
+use super::*;
+use crate::agent::data::{
+    Approval, Decision, FailureKind, FinishReason, Proposal, StreamFailure, ToolCallDelta, ToolOutcome,
+    ToolSpec,
+};
+use crate::agent::machine::Limits;
+use crate::app::effect::{Effect, Job as AnyJob};
+use crate::app::job::JobId;
+use crate::app::key::Code;
+use crate::app::{Msg as AnyMsg, PaneMsg, State as App, update};
+
+/// The program with a chat, and what it asked for.
+pub(crate) struct Script {
+    pub(crate) app: App,
+    pub(crate) now: Millis,
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl Script {
+    /// Starts on a screen of this size, without a workspace.
+    pub(crate) fn new(size: (u16, u16)) -> Self {
+        let mut script = Self { app: App::default(), now: 1000, effects: Vec::new() };
+        script.app.facts.model_type = Some("arcee".into());
+        script.app.facts.focused = true;
+        script.give(AnyMsg::Resize(size.0, size.1));
+        script
+    }
+
+    /// Starts with prompts and tools loaded.
+    pub(crate) fn ready(size: (u16, u16), provider: Provider) -> Self {
+        let mut script = Self::new(size);
+        script.chat(Msg::Ready(Box::new(setup(provider))));
+        script.effects.clear();
+        script
+    }
+
+    pub(crate) fn give(&mut self, msg: AnyMsg) {
+        self.effects.extend(update::update(&mut self.app, self.now, msg));
+    }
+
+    pub(crate) fn chat(&mut self, msg: Msg) {
+        self.give(AnyMsg::Post(PaneMsg::Chat(msg)));
+    }
+
+    /// Presses keys by name, separated by spaces; a name of several letters that is no key is typed.
+    pub(crate) fn keys(&mut self, keys: &str) {
+        for name in keys.split(' ') {
+            match name.parse::<Key>() {
+                Ok(key) => self.give(AnyMsg::Key(key)),
+                Err(_) => name.chars().for_each(|c| self.give(AnyMsg::Key(Key::char(c)))),
+            }
+        }
+    }
+
+    pub(crate) fn type_text(&mut self, text: &str) {
+        for c in text.chars() {
+            let key = if c == '\n' { Key { alt: true, ..Key::plain(Code::Enter) } } else { Key::char(c) };
+            self.give(AnyMsg::Key(key));
+        }
+    }
+
+    pub(crate) fn stream(&mut self, stream: u64, event: StreamEvent) {
+        self.chat(Msg::Stream { stream, event });
+    }
+
+    pub(crate) fn says(&mut self, stream: u64, text: &str) {
+        self.stream(stream, StreamEvent::Text { delta: text.into() });
+    }
+
+    pub(crate) fn calls(&mut self, stream: u64, id: &str, name: &str, arguments: &str) {
+        let (id, name) = (Some(id.to_string()), Some(name.to_string()));
+        let delta = ToolCallDelta { slot: 0, id, name, arguments: arguments.into() };
+        self.stream(stream, StreamEvent::ToolCall { delta });
+        self.finishes(stream);
+    }
+
+    pub(crate) fn finishes(&mut self, stream: u64) {
+        self.stream(stream, StreamEvent::Finished { reason: FinishReason::Stop, usage: None });
+    }
+
+    pub(crate) fn ends(&mut self, call_id: &str, summary: &str, text: &str) {
+        let outcome = ToolOutcome::Done { text: text.into() };
+        let end = ToolEnd { outcome, summary: summary.into(), artifacts: Vec::new() };
+        self.chat(Msg::ToolEnded { call_id: call_id.into(), end: Box::new(end) });
+    }
+
+    /// The jobs that were asked for since the last look.
+    fn jobs(&mut self) -> Vec<(JobId, Job)> {
+        let job = |effect| match effect {
+            Effect::Start(id, AnyJob::Chat(job)) => Some((id, job)),
+            _ => None,
+        };
+        std::mem::take(&mut self.effects).into_iter().filter_map(job).collect()
+    }
+
+    fn pane(&self) -> &State {
+        &self.app.panes.chat
+    }
+}
+
+pub(crate) fn setup(provider: Provider) -> Setup {
+    let schema = json!({"type": "object", "properties": {}});
+    let tool = |name: &str, approval| ToolSpec {
+        name: name.into(),
+        description: "d".into(),
+        schema: schema.clone(),
+        approval,
+    };
+    Setup {
+        provider,
+        model: "test-model".into(),
+        system: "Port.".into(),
+        tools: vec![tool("read_source", Approval::Auto), tool("edit_port", Approval::Ask)],
+        limits: Limits::default(),
+    }
+}
+
+pub(crate) fn proposal() -> Proposal {
+    Proposal {
+        call_id: "e1".into(),
+        title: "edit mlx_lm/models/arcee.py".into(),
+        path: "mlx_lm/models/arcee.py".into(),
+        before: "import mlx.core as mx\n\n\ndef act(x):\n    return mx.maximum(x, 0)\n".into(),
+        after: "import mlx.core as mx\n\n\ndef act(x):\n    return mx.square(mx.maximum(x, 0))\n".into(),
+    }
+}
+
+/// A conversation up to an edit that waits for the person.
+pub(crate) fn with_proposal(size: (u16, u16)) -> Script {
+    let mut script = Script::ready(size, Provider::Endpoint);
+    script.type_text("port it");
+    script.keys("enter");
+    script.says(1, "Reading the reference.");
+    script.calls(1, "r1", "read_source", r#"{"path":"modeling_arcee.py"}"#);
+    script.ends("r1", "read modeling_arcee.py 1–80", "class ArceeMLP:\n    pass");
+    script.says(2, "The activation is **relu squared**:\n\n```python\nreturn mx.square(x)\n```\n");
+    script.calls(2, "e1", "edit_port", "{}");
+    script.chat(Msg::Prepared { call_id: "e1".into(), prepared: Prepared::Propose(proposal()) });
+    script.now += 1000;
+    script
+}
+
+#[test]
+fn enter_sends_and_the_request_goes_out_as_a_job() {
+    let mut script = Script::ready((80, 24), Provider::Endpoint);
+    script.type_text("one\ntwo");
+    script.keys("enter");
+    let jobs = script.jobs();
+    let [(_, Job::Stream { stream: 1, request })] = &jobs[..] else { panic!("{jobs:?}") };
+    assert_eq!(request.messages.last().map(|message| message.content.as_str()), Some("one\ntwo"));
+    assert!(script.pane().composer.editor.is_empty());
+}
+
+#[test]
+fn what_is_sent_before_the_workspace_is_there_waits_for_it() {
+    let mut script = Script::new((80, 24));
+    script.type_text("go");
+    script.keys("enter");
+    assert!(script.jobs().is_empty());
+    script.chat(Msg::Ready(Box::new(setup(Provider::Endpoint))));
+    assert!(matches!(&script.jobs()[..], [(_, Job::Stream { stream: 1, .. })]));
+}
+
+#[test]
+fn an_edit_is_accepted_by_a_key_and_not_by_one_that_was_meant_for_the_composer() {
+    let mut script = with_proposal((80, 24));
+    script.now -= 1000;
+    script.jobs();
+    script.keys("a");
+    assert!(script.jobs().is_empty(), "the approval has just appeared");
+    script.now += 1000;
+    script.keys("a");
+    let jobs = script.jobs();
+    let [(_, Job::Run { run })] = &jobs[..] else { panic!("{jobs:?}") };
+    assert_eq!(run.approved.as_ref().map(|edit| edit.after.clone()), Some(proposal().after));
+    assert_eq!(script.app.facts.counts.edits_accepted, 1);
+}
+
+#[test]
+fn an_approval_that_comes_while_the_person_writes_takes_no_letters() {
+    let mut script = Script::ready((80, 24), Provider::Endpoint);
+    script.type_text("go");
+    script.keys("enter");
+    script.type_text("w");
+    script.calls(1, "e1", "edit_port", "{}");
+    script.chat(Msg::Prepared { call_id: "e1".into(), prepared: Prepared::Propose(proposal()) });
+    script.now += 1000;
+    script.jobs();
+    script.type_text("ait a");
+    assert_eq!((script.jobs().len(), script.pane().composer.editor.text()), (0, "wait a".into()));
+    script.keys("esc");
+    assert_eq!(script.pane().contexts(), ["approval"]);
+}
+
+#[test]
+fn a_denial_carries_its_reason() {
+    let mut script = with_proposal((80, 24));
+    script.keys("d");
+    script.type_text("use a helper");
+    script.keys("enter");
+    let told = script.pane().machine.messages().last().map(|message| message.content.clone());
+    assert_eq!(told.as_deref(), Some("Error: The person declined this edit: use a helper"));
+    let Some(ItemKind::Tool(card)) = script.pane().items.iter().map(|item| &item.kind).next_back() else {
+        panic!()
+    };
+    assert_eq!((card.state, card.summary.as_str()), (CardState::Denied, "denied: use a helper"));
+}
+
+#[test]
+fn an_edited_proposal_is_written_as_edited() {
+    let mut script = with_proposal((80, 24));
+    script.jobs();
+    script.keys("e");
+    assert_eq!(script.pane().judge.as_ref().map(|judge| judge.editor.cursor()), Some((4, 0)));
+    script.keys("tab #");
+    script.keys("esc e ctrl-s");
+    let jobs = script.jobs();
+    let [(_, Job::Run { run })] = &jobs[..] else { panic!("{jobs:?}") };
+    let after = run.approved.as_ref().map(|edit| edit.after.clone());
+    assert_eq!(after, Some(proposal().after), "Esc went back; the second editing began anew");
+}
+
+#[test]
+fn ctrl_c_keeps_what_was_said_and_r_goes_on() {
+    let mut script = Script::ready((80, 24), Provider::Endpoint);
+    script.type_text("go");
+    script.keys("enter");
+    script.says(1, "So f");
+    script.keys("ctrl-c");
+    assert_eq!(script.pane().machine.state(), &Machinery::Interrupted);
+    script.says(1, "ar");
+    assert_eq!(script.pane().items.len(), 2, "what comes late is dropped");
+    script.jobs();
+    script.keys("r");
+    assert!(matches!(&script.jobs()[..], [(_, Job::Stream { stream: 2, .. })]));
+}
+
+#[test]
+fn r_is_a_letter_while_something_is_written() {
+    let mut script = Script::ready((80, 24), Provider::Endpoint);
+    script.type_text("go");
+    script.keys("enter ctrl-c");
+    script.type_text("x");
+    script.keys("r");
+    assert_eq!(script.pane().composer.editor.text(), "xr");
+}
+
+#[test]
+fn the_queue_is_edited_and_sent_at_once_on_request() {
+    let mut script = Script::ready((80, 24), Provider::Endpoint);
+    script.type_text("go");
+    script.keys("enter");
+    for text in ["one", "two"] {
+        script.type_text(text);
+        script.keys("enter");
+    }
+    script.keys("alt-up");
+    assert_eq!(script.pane().composer.editor.text(), "two");
+    assert_eq!(script.pane().machine.queue(), ["one"]);
+    script.type_text("!");
+    script.keys("enter alt-r alt-s");
+    let sent = script.pane().machine.messages().last().map(|message| message.content.clone());
+    assert_eq!(sent.as_deref(), Some("two!\n\none"));
+}
+
+#[test]
+fn a_long_paste_is_folded_and_sent_whole() {
+    let mut script = Script::ready((80, 24), Provider::Endpoint);
+    let long = "line\r\n".repeat(12);
+    script.give(AnyMsg::Paste(long));
+    assert_eq!(script.pane().composer.editor.text(), "[Pasted #1 +12 lines]");
+    script.keys("enter");
+    let sent = script.pane().machine.messages().last().map(|message| message.content.clone());
+    assert_eq!(sent, Some("line\n".repeat(12)));
+    script.keys("up");
+    assert_eq!(script.pane().composer.editor.lines().len(), 13);
+}
+
+#[test]
+fn a_draft_survives_with_its_folded_paste() {
+    let mut script = Script::ready((80, 24), Provider::Endpoint);
+    script.type_text("see ");
+    script.give(AnyMsg::Paste("x\n".repeat(20)));
+    let saved = script.pane().save();
+    let mut other = Script::ready((80, 24), Provider::Endpoint);
+    let live = std::collections::BTreeMap::from([("chat".to_string(), saved)]);
+    other.give(AnyMsg::Restore(Box::new(crate::session::data::Live { panes: live, ..Default::default() })));
+    other.keys("enter");
+    let sent = other.pane().machine.messages().last().map(|message| message.content.clone());
+    assert_eq!(sent, Some(format!("see {}", "x\n".repeat(20))));
+}
+
+#[test]
+fn the_countdown_is_waited_for_or_skipped() {
+    let mut script = Script::ready((80, 24), Provider::Endpoint);
+    script.type_text("go");
+    script.keys("enter");
+    let kind = FailureKind::RateLimit { retry_after_ms: Some(7000) };
+    let failure = StreamFailure { kind, text: "busy".into(), hint: None };
+    script.stream(1, StreamEvent::Failed { failure });
+    script.type_text("later");
+    script.keys("enter");
+    assert!(script.pane().contexts().contains(&"resting"), "r counts although something is queued");
+    script.jobs();
+    script.now += 6999;
+    script.give(AnyMsg::Tick);
+    assert!(script.jobs().is_empty());
+    script.now += 1;
+    script.give(AnyMsg::Tick);
+    assert!(matches!(&script.jobs()[..], [(_, Job::Stream { stream: 2, .. })]));
+}
+
+#[test]
+fn an_interrupted_tool_is_cancelled_and_answered() {
+    let mut script = Script::ready((80, 24), Provider::Endpoint);
+    script.type_text("go");
+    script.keys("enter");
+    script.calls(1, "r1", "read_source", "{}");
+    script.effects.clear();
+    script.keys("ctrl-c");
+    assert!(script.effects.iter().any(|effect| matches!(effect, Effect::Cancel(_))));
+    assert_eq!(script.pane().machine.state(), &Machinery::Interrupted);
+}
+
+#[test]
+fn a_job_that_breaks_does_not_hang_the_turn() {
+    let mut script = Script::ready((80, 24), Provider::Endpoint);
+    script.type_text("go");
+    script.keys("enter");
+    let report = Report::new(crate::util::blame::Blame::Bug, "broke");
+    let id = script.jobs()[0].0;
+    script.give(AnyMsg::Ended(id, Err(report.clone())));
+    assert_eq!(
+        script.pane().machine.state(),
+        &Machinery::Stopped { report: Report::new(crate::util::blame::Blame::Environment, "broke") }
+    );
+}
+
+#[test]
+fn the_manual_provider_copies_out_and_takes_a_pasted_reply() {
+    let mut script = Script::ready((80, 24), Provider::Manual);
+    script.type_text("hi");
+    script.keys("enter y");
+    let copied = script.effects.iter().find_map(|effect| match effect {
+        Effect::Copy(text) => Some(text.clone()),
+        _ => None,
+    });
+    assert!(copied.is_some_and(|text| text.contains("## Person\n\nhi")));
+    script.give(AnyMsg::Paste(
+        "Reading.\n```tool\n{\"name\": \"read_source\", \"arguments\": {}}\n```\n".into(),
+    ));
+    assert!(script.jobs().is_empty(), "a paste never submits");
+    script.keys("enter");
+    assert!(matches!(&script.jobs()[..], [(_, Job::Run { .. })]));
+}
+
+#[test]
+fn a_recording_is_played_through_the_same_paths() {
+    let mut script = with_proposal((80, 24));
+    script.jobs();
+    assert!(script.pane().ready_for(&PersonStep::Approve, &script.app.jobs));
+    script.chat(Msg::Recorded(Box::new(PersonStep::Approve)));
+    assert!(matches!(&script.jobs()[..], [(_, Job::Run { .. })]));
+    assert!(!script.pane().ready_for(&PersonStep::Say { text: "x".into() }, &script.app.jobs));
+}
+
+#[test]
+fn a_restored_conversation_looks_as_it_did() {
+    let script = with_proposal((80, 24));
+    let entries: Vec<Entry> = script
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Record(entry) => match &**entry {
+                crate::session::data::Entry::Chat { entry } => Some(entry.clone()),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect();
+    let mut again = Script::ready((80, 24), Provider::Endpoint);
+    again.chat(Msg::Restored(entries));
+    let kinds =
+        |script: &Script| script.pane().items.iter().map(|item| item.kind.clone()).collect::<Vec<_>>();
+    let mut expected = kinds(&script);
+    // The line of a finished run is kept by the session beside the conversation.
+    if let Some(ItemKind::Tool(card)) = expected.get_mut(2) {
+        card.summary = "class ArceeMLP:".into();
+    }
+    expected
+        .push(Item::notice(Tone::Quiet, "The session ended here. r goes on with the unfinished turn").kind);
+    assert_eq!(kinds(&again), expected);
+    again.jobs();
+    again.keys("r");
+    assert!(matches!(&again.jobs()[..], [(_, Job::Prepare { .. })]));
+}
+
+#[test]
+fn decisions_are_recorded() {
+    let mut script = with_proposal((80, 24));
+    script.effects.clear();
+    script.keys("a");
+    let recorded = script.effects.iter().any(|effect| match effect {
+        Effect::Record(entry) => matches!(
+            &**entry,
+            crate::session::data::Entry::Chat { entry: Entry::Decided { decision: Decision::Accept, .. } }
+        ),
+        _ => false,
+    });
+    assert!(recorded);
+}

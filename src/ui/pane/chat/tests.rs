@@ -1,0 +1,137 @@
+//! The pane as it looks, small and large, and what scrolling and streaming cost.
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use crate::agent::data::{FailureKind, StreamEvent, StreamFailure};
+use crate::agent::machine::Provider;
+use crate::app::facts::DemoFacts;
+use crate::app::pane::chat::tests::{Script, with_proposal};
+use crate::theme::Theme;
+use crate::ui::{self, ViewCache};
+
+const SMALL: (u16, u16) = (80, 24);
+const LARGE: (u16, u16) = (200, 60);
+
+struct Screen {
+    terminal: Terminal<TestBackend>,
+    view: ViewCache,
+    theme: Theme,
+}
+
+impl Screen {
+    fn new(size: (u16, u16)) -> Self {
+        let terminal = Terminal::new(TestBackend::new(size.0, size.1)).expect("a test terminal");
+        Self { terminal, view: ViewCache::default(), theme: Theme::named("dark").expect("a theme") }
+    }
+
+    fn draw(&mut self, script: &Script) -> String {
+        let Self { terminal, view, theme } = self;
+        terminal.draw(|frame| ui::draw(frame, &script.app, view, theme)).expect("drawn");
+        let text = terminal.backend().to_string();
+        let lines = text.lines().map(|line| line.trim_matches('"').trim_end());
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// The screen without the panes beside the chat, whose looks are not this pane's business.
+fn shown(script: &Script, size: (u16, u16)) -> String {
+    let text = Screen::new(size).draw(script);
+    match size == LARGE {
+        true => text
+            .lines()
+            .map(|line| line.chars().take(80).collect::<String>().trim_end().to_string() + "\n")
+            .collect(),
+        false => text,
+    }
+}
+
+#[test]
+fn an_empty_conversation() {
+    insta::assert_snapshot!("empty_80x24", shown(&Script::ready(SMALL, Provider::Endpoint), SMALL));
+}
+
+#[test]
+fn an_edit_that_waits() {
+    insta::assert_snapshot!("approval_80x24", shown(&with_proposal(SMALL), SMALL));
+    insta::assert_snapshot!("approval_200x60", shown(&with_proposal(LARGE), LARGE));
+}
+
+#[test]
+fn a_reason_being_written() {
+    let mut script = with_proposal(SMALL);
+    script.keys("d");
+    script.type_text("there is a helper for this");
+    insta::assert_snapshot!("reason_80x24", shown(&script, SMALL));
+}
+
+#[test]
+fn a_countdown_with_a_queue_in_a_demo() {
+    for (size, name) in [(SMALL, "countdown_80x24"), (LARGE, "countdown_200x60")] {
+        let mut script = Script::ready(size, Provider::Endpoint);
+        script.app.facts.demo =
+            Some(DemoFacts { next: Some("send the message".into()), played: 1, total: 4 });
+        script.type_text("port it");
+        script.keys("enter");
+        script.says(1, "I begin with the con");
+        script.type_text("and the test");
+        script.keys("enter");
+        let kind = FailureKind::RateLimit { retry_after_ms: Some(7000) };
+        let failure = StreamFailure { kind, text: "example.org answered 429: slow down".into(), hint: None };
+        script.stream(1, StreamEvent::Failed { failure });
+        insta::assert_snapshot!(name, shown(&script, size));
+    }
+}
+
+#[test]
+fn the_manual_provider_after_a_reply_that_could_not_be_read() {
+    let mut script = Script::ready(SMALL, Provider::Manual);
+    script.type_text("hi");
+    script.keys("enter");
+    insta::assert_snapshot!("manual_80x24", shown(&script, SMALL));
+    script.give(crate::app::Msg::Paste("```tool\nno\n```".into()));
+    script.keys("enter");
+    insta::assert_snapshot!("manual_problem_80x24", shown(&script, SMALL));
+}
+
+#[test]
+fn scrolling_up_stays_while_the_model_goes_on_and_the_end_is_one_key_away() {
+    let mut script = Script::ready(SMALL, Provider::Endpoint);
+    script.type_text("go");
+    script.keys("enter");
+    let paragraphs: String = (0..40).map(|n| format!("paragraph {n}\n\n")).collect();
+    script.says(1, &paragraphs);
+    let mut screen = Screen::new(SMALL);
+    assert!(screen.draw(&script).contains("paragraph 39"));
+    script.keys("pageup");
+    let before = screen.draw(&script);
+    assert!(!before.contains("paragraph 39") && before.contains("↓"), "{before}");
+    script.says(1, "more\n\nand more");
+    let rows = |text: &str| {
+        text.lines().filter(|line| line.contains("paragraph")).map(str::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&screen.draw(&script)), rows(&before));
+    script.keys("ctrl-end");
+    assert!(screen.draw(&script).contains("and more"));
+}
+
+#[test]
+fn every_size_draws() {
+    let mut script = with_proposal(SMALL);
+    for size in [(40, 10), (41, 11), (60, 12), (110, 30), (160, 20), (20, 5), (300, 100)] {
+        script.give(crate::app::Msg::Resize(size.0, size.1));
+        Screen::new(size).draw(&script);
+    }
+}
+
+#[test]
+fn what_a_model_says_cannot_reach_the_terminal() {
+    let mut script = Script::ready(SMALL, Provider::Endpoint);
+    script.type_text("go");
+    script.keys("enter");
+    script.says(1, "a\x1b[31mb `\x07` \n\n```\n\x1b]0;x\n```\n");
+    script.calls(1, "r\x1b", "read_\x1bsource", "{\"path\": \"\\u001b[2J\"}");
+    let drawn = Screen::new(SMALL).draw(&script);
+    assert!(drawn.contains("a␛[31mb"));
+    assert!(!drawn.chars().any(|c| c.is_control() && c != '\n'), "{drawn:?}");
+}
