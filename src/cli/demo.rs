@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{Common, output};
-use crate::config::{MlxLmSource, Provider, PushMode, Setting};
+use crate::config::{MlxLmSource, Provider, PushMode, Setting, Source};
 use crate::runtime::{self, DemoOptions, Mode, Options, Start, demo};
 use crate::session::data::Header;
 use crate::util::blame::Report;
@@ -28,7 +28,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     let mut settings = common.settings()?;
     settings.home.value = demo::home(&settings.home.value, &id::new_id())?;
     // A recording fits one baseline and one endpoint, whatever the person's settings are; its fork is always local.
-    settings.mlx_lm = Setting::default(MlxLmSource::Pypi);
+    settings.mlx_lm = Setting { value: MlxLmSource::Pypi, source: Source::Flag("--mlx-lm") };
     settings.provider = Setting::default(Provider::OpenaiCompatible);
     settings.model = Setting::default(Some(format!("{model} (recorded)")));
     settings.api_key = Setting::default(None);

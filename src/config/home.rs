@@ -22,7 +22,8 @@ impl Home {
         Self { root: root.into(), shared: Some(self.shared().to_path_buf()) }
     }
 
-    fn shared(&self) -> &Path {
+    /// The folder that holds environment and cache.
+    pub fn shared(&self) -> &Path {
         self.shared.as_deref().unwrap_or(&self.root)
     }
 

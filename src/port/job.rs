@@ -1,5 +1,6 @@
 //! Setup as a detached job: it outlasts the screen that asked for it, and whoever asks again follows the same one.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,9 @@ struct Args {
     request: SetupRequest,
     /// The `--mlx-lm` of the command line.
     mlx_lm: Option<String>,
+    /// The data folder whose environment and cache are used, where it is another.
+    #[serde(default)]
+    shared: Option<PathBuf>,
 }
 
 /// How following a setup ended.
@@ -43,8 +47,9 @@ pub async fn follow_setup(
         Source::Flag(_) => Some(settings.mlx_lm.value.to_string()),
         Source::Env(_) | Source::File { .. } | Source::Default => None,
     };
-    let args = serde_json::to_value(Args { request, mlx_lm }).map_err(|error| bug(&error))?;
     let home = &settings.home.value;
+    let shared = (home.shared() != home.root()).then(|| home.shared().to_path_buf());
+    let args = serde_json::to_value(Args { request, mlx_lm, shared }).map_err(|error| bug(&error))?;
     loop {
         let (dir, spec) = match running(home) {
             Some(found) => found,
@@ -84,7 +89,10 @@ pub enum Cancelled {
 pub async fn work(spec: &JobSpec, sink: &Sink<Value>, cancel: CancellationToken) -> Result<Value, Report> {
     let args: Args = serde_json::from_value(spec.args.clone()).map_err(|error| bug(&error))?;
     let flags = Flags { home: Some(spec.home.clone()), mlx_lm: args.mlx_lm, ..Flags::default() };
-    let settings = Settings::load(flags, &Env::from_process()).map_err(|error| Report::from(&error))?;
+    let mut settings = Settings::load(flags, &Env::from_process()).map_err(|error| Report::from(&error))?;
+    if let Some(shared) = args.shared {
+        settings.home.value = Home::at(shared).nested(&spec.home);
+    }
     let values = sink.clone();
     let events: Sink<SetupEvent> = Arc::new(move |event| {
         if let Ok(value) = serde_json::to_value(&event) {

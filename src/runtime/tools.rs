@@ -52,9 +52,9 @@ impl crate::tools::Services for ToolServices {
 
     fn format<'a>(
         &'a self,
-        _text: String,
-        _cancel: CancellationToken,
+        text: String,
+        cancel: CancellationToken,
     ) -> BoxFuture<'a, Result<String, Report>> {
-        async move { Err(Report::new(crate::util::blame::Blame::Bug, "not connected yet")) }.boxed()
+        async move { crate::port::format(&self.workspace, &text, &cancel).await }.boxed()
     }
 }

@@ -26,7 +26,8 @@ fn keys_md_lists_the_registry() {
         };
         let keys = row.keys.iter().map(shown).collect::<Vec<_>>().join(" ").replace('|', "\\|");
         let keys = if keys.is_empty() { "palette".to_string() } else { keys };
-        let _ = writeln!(text, "| {keys} | {} | {} | `{}` |", row.text.replace('|', "\\|"), row.context, row.id);
+        let _ =
+            writeln!(text, "| {keys} | {} | {} | `{}` |", row.text.replace('|', "\\|"), row.context, row.id);
     }
     check("docs/KEYS.md", &text);
 }

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
 mod agent;
-mod harness;
 mod docs;
+mod harness;
 mod pr;
 mod recorded;
 mod session;

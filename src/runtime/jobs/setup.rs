@@ -1,22 +1,152 @@
-//! Runs the jobs of [`crate::app::setup`].
+//! Runs the jobs of [`crate::app::setup`]: opens the workspace, or builds what is missing, then connects harness and tools.
 
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::JobSink;
-use crate::app::setup::Job;
-use crate::runtime::services::Services;
+use crate::app::PaneMsg;
+use crate::app::facts::WorkspaceFacts;
+use crate::app::setup::{Job, Msg, StepRow, StepState};
+use crate::harness::{Harness, Site};
+use crate::port::data::{self, Bytes, SetupEvent, SetupRequest, StepId};
+use crate::port::job::{SetupEnd, follow_setup};
+use crate::port::{self, Workspace};
+use crate::runtime::services::{Connected, Services};
+use crate::runtime::tools::ToolServices;
+use crate::tools::{Registry, ToolContext};
 use crate::util::blame::{Blame, Report};
+use crate::util::text::bytes;
 
 /// Runs one job to its end.
 pub(super) async fn run(
     job: Job,
-    _services: Arc<Services>,
-    _sink: JobSink,
-    _cancel: CancellationToken,
+    services: Arc<Services>,
+    sink: JobSink,
+    cancel: CancellationToken,
 ) -> Result<(), Report> {
-    match job {
-        Job::Ensure { .. } => Err(Report::new(Blame::Bug, "not connected yet")),
+    let Job::Ensure { model_type } = job;
+    let workspace = ensure(&services, model_type.clone(), &sink, cancel.clone()).await?;
+    let connected = connect(&services, workspace.clone(), model_type.clone()).await?;
+    let harness = connected.harness.clone();
+    services.connect(connected);
+    sink.send(PaneMsg::Setup(Msg::Ready(Box::new(facts(&workspace, model_type.as_deref())))));
+    // The first check should find the worker warm; a worker that cannot start says so when it is needed.
+    let _ = harness.prewarm(&cancel).await;
+    Ok(())
+}
+
+async fn ensure(
+    services: &Services,
+    model_type: Option<String>,
+    sink: &JobSink,
+    cancel: CancellationToken,
+) -> Result<Workspace, Report> {
+    let report = |error| Report::from(&error);
+    if let Some(workspace) = Workspace::open(services.home()) {
+        return match model_type {
+            Some(model_type) if workspace.model_type() != Some(&model_type) => {
+                port::open_branch(&services.settings, &workspace, &model_type).await.map_err(report)
+            }
+            _ => Ok(workspace),
+        };
+    }
+    let events = sink.sink(|event| PaneMsg::Setup(told(event)));
+    // A job of its own, so that the set-up outlasts the screen; whoever comes back follows the same one.
+    match follow_setup(&services.settings, SetupRequest { model_type }, events, cancel).await? {
+        SetupEnd::Ready(workspace) => Ok(*workspace),
+        SetupEnd::Left => Err(Report::new(Blame::User, "the set-up goes on without this screen")),
+    }
+}
+
+/// Turns a step's news into what the screen keeps.
+fn told(event: SetupEvent) -> Msg {
+    let id = |step: StepId| format!("{step:?}");
+    match event {
+        SetupEvent::Plan { steps, bytes: total, seconds } => {
+            let row = |step: StepId| StepRow {
+                id: id(step),
+                label: step.label().into(),
+                state: StepState::Todo,
+                note: match step {
+                    StepId::Packages if total > 0 => {
+                        format!("about {} and {} min to come", bytes(total), seconds.div_ceil(60))
+                    }
+                    _ => String::new(),
+                },
+            };
+            Msg::Plan(steps.into_iter().map(row).collect())
+        }
+        SetupEvent::Step { step, state, elapsed_ms } => {
+            let (state, note) = match state {
+                data::StepState::Todo => (StepState::Todo, String::new()),
+                data::StepState::Running => (StepState::Running, String::new()),
+                data::StepState::Done { note } => {
+                    (StepState::Done, format!("{note} · {:.1} s", elapsed_ms as f64 / 1e3))
+                }
+                data::StepState::Skipped { reason } => (StepState::Skipped, reason),
+                data::StepState::Failed { report } => (StepState::Failed, report.text),
+            };
+            Msg::Step { id: id(step), state, note }
+        }
+        SetupEvent::Progress { step, bytes } => {
+            Msg::Step { id: id(step), state: StepState::Running, note: progress(bytes) }
+        }
+        SetupEvent::Line { text, .. } | SetupEvent::Waiting { text, .. } => Msg::Line(text),
+        SetupEvent::Finished { elapsed_ms, .. } => Msg::Line(format!("ready after {} s", elapsed_ms / 1000)),
+        SetupEvent::Ended { report } => Msg::Line(report.text),
+    }
+}
+
+fn progress(at: Bytes) -> String {
+    let left = at.seconds_left.map_or(String::new(), |seconds| format!(" · {seconds} s left"));
+    format!("{} of {} · {}/s{left}", bytes(at.done), bytes(at.total), bytes(at.rate))
+}
+
+async fn connect(
+    services: &Arc<Services>,
+    workspace: Workspace,
+    model_type: Option<String>,
+) -> Result<Connected, Report> {
+    let site = Site::of(services.settings.exe.clone(), &workspace).map_err(|error| Report::from(&error))?;
+    let harness = Harness::new(site);
+    let registry = match &model_type {
+        None => None,
+        Some(model_type) => Some(registry(services, &workspace, model_type, &harness).await?),
+    };
+    Ok(Connected { workspace, model_type, harness, registry })
+}
+
+async fn registry(
+    services: &Arc<Services>,
+    workspace: &Workspace,
+    model_type: &str,
+    harness: &Harness,
+) -> Result<Registry, Report> {
+    let context = ToolContext {
+        checkout: workspace.checkout.clone(),
+        transformers: workspace.transformers_dir.clone(),
+        model_type: model_type.to_string(),
+        services: Arc::new(ToolServices {
+            harness: harness.clone(),
+            workspace: workspace.clone(),
+            model_type: model_type.to_string(),
+            session: services.session.clone(),
+        }),
+    };
+    // It looks through the transformers package: off the screen's threads.
+    let made = tokio::task::spawn_blocking(move || Registry::new(context)).await;
+    let made = made.map_err(|error| Report::new(Blame::Bug, error.to_string()))?;
+    made.map_err(|error| Report::from(&error))
+}
+
+fn facts(workspace: &Workspace, model_type: Option<&str>) -> WorkspaceFacts {
+    WorkspaceFacts {
+        checkout: workspace.checkout.clone(),
+        branch: workspace.branch.clone(),
+        transformers: workspace.transformers_dir.clone(),
+        port: model_type.map(|model_type| workspace.port_file(model_type)),
+        references: model_type.map(|model_type| workspace.reference_files(model_type)).unwrap_or_default(),
+        baseline: workspace.baseline.to_string(),
     }
 }
