@@ -9,6 +9,8 @@ mod pr;
 mod recorded;
 mod session;
 mod pr;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod support;
 mod tools;
 mod tty;

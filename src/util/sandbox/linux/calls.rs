@@ -128,7 +128,8 @@ pub fn refused() -> Vec<Call> {
     calls.extend(spaces.map(|space| (libc::SYS_clone, vec![(0, has(space))])));
     // Typing into the terminal that this program was started from.
     calls.extend(
-        [libc::TIOCSTI, libc::TIOCLINUX].map(|code| (libc::SYS_ioctl, vec![(1, When::Is(code as u64))])),
+        [libc::TIOCSTI, libc::TIOCLINUX]
+            .map(|code| (libc::SYS_ioctl, vec![(1, When::Is(u64::from(code as u32)))])),
     );
     // Limits and priorities of other processes: the same user's may be changed.
     calls.push((libc::SYS_prlimit64, vec![(0, When::IsNot(0))]));
