@@ -9,6 +9,9 @@ mod pr;
 mod recorded;
 mod session;
 mod pr;
+mod detached;
+mod harness;
+mod pr;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod support;
