@@ -15,6 +15,7 @@ mod linux;
 pub mod python;
 pub mod seatbelt;
 mod spec;
+#[cfg(target_os = "linux")]
 mod system;
 
 pub use enter::enter;
