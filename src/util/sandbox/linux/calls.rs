@@ -101,6 +101,14 @@ const ALWAYS_HERE: &[i64] = &[];
 /// open_tree_attr, file_setattr.
 const NEWER: &[i64] = &[463, 466, 467, 469];
 
+/// The last is fchmodat2, newer than the C library's table.
+const PRETENDED: &[i64] = &[libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_utimensat, 452];
+
+#[cfg(target_arch = "x86_64")]
+const PRETENDED_HERE: &[i64] = &[libc::SYS_chmod, libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat];
+#[cfg(not(target_arch = "x86_64"))]
+const PRETENDED_HERE: &[i64] = &[];
+
 /// x32's own numbers for calls refused above.
 #[cfg(target_arch = "x86_64")]
 const X32_ONLY: std::ops::RangeInclusive<i64> = 512..=547;
@@ -194,12 +202,7 @@ pub fn unknown() -> Vec<Call> {
 
 /// Answered with success and not done: modes and times, of any file whose owner the user is.
 pub fn pretended() -> Vec<Call> {
-    /// fchmodat2, newer than the C library's table.
-    const FCHMODAT2: i64 = 452;
-    let mut calls = always(&[libc::SYS_fchmod, libc::SYS_fchmodat, FCHMODAT2, libc::SYS_utimensat]);
-    #[cfg(target_arch = "x86_64")]
-    calls.extend(always(&[libc::SYS_chmod, libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat]));
-    calls
+    [always(PRETENDED), always(PRETENDED_HERE)].concat()
 }
 
 fn has(flag: c_int) -> When {
