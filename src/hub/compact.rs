@@ -94,7 +94,7 @@ fn runs(items: &[Json]) -> String {
 fn period(items: &[Json]) -> Option<(usize, usize)> {
     (2..=8.min(items.len() / 2))
         .find(|period| {
-            items.len() % period == 0 && items.iter().skip(*period).zip(items).all(|(a, b)| a == b)
+            items.len().is_multiple_of(*period) && items.iter().skip(*period).zip(items).all(|(a, b)| a == b)
         })
         .map(|period| (period, items.len() / period))
         .filter(|_| items.iter().any(|item| *item != items[0]))

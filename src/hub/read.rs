@@ -87,10 +87,10 @@ fn name(file: &Path, root: &[Member]) -> String {
     }
     let mut above = absolute.ancestors().skip(1).filter_map(part);
     let folder = above.next().unwrap_or_default();
-    if above.next().as_deref() == Some("snapshots") {
-        if let Some(repo) = above.next().and_then(|repo| repo.strip_prefix("models--").map(str::to_string)) {
-            return repo.replacen("--", "/", 1);
-        }
+    let in_cache = above.next().as_deref() == Some("snapshots");
+    let repo = above.next().filter(|_| in_cache);
+    if let Some(repo) = repo.as_deref().and_then(|repo| repo.strip_prefix("models--")) {
+        return repo.replacen("--", "/", 1);
     }
     let is_hash = folder.len() >= 32 && folder.bytes().all(|byte| byte.is_ascii_hexdigit());
     let own = text_at(root, "_name_or_path").filter(|own| !own.is_empty());

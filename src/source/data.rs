@@ -168,3 +168,51 @@ pub struct KeyRead {
     pub key: String,
     pub line: u32,
 }
+
+/// A port and how near it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Near {
+    /// The model_type, which is the file's name.
+    pub name: String,
+    pub path: PathBuf,
+    /// 0 to 1.
+    pub score: f32,
+    /// What speaks for it and against it, in words.
+    pub reasons: Vec<String>,
+}
+
+/// One base class followed to its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inherited {
+    /// The class here.
+    pub class: String,
+    pub line: u32,
+    /// The base there.
+    pub base: String,
+    /// The model it belongs to: `nemotron`.
+    pub model: String,
+    pub file: PathBuf,
+    pub base_line: u32,
+    /// What it brings: its `self.x`, as in the reader's `↳ inherits up_proj, down_proj, act_fn`.
+    pub children: Vec<String>,
+    /// The methods that the class here writes itself.
+    pub overrides: Vec<String>,
+    /// The class here adds nothing.
+    pub empty: bool,
+}
+
+/// A file as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedSource {
+    pub doc: Arc<SourceDoc>,
+    /// SHA-256 of the bytes, in hex: tells an external change.
+    pub digest: String,
+}
+
+/// The files of a reference in transformers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReferenceFiles {
+    pub modeling: PathBuf,
+    pub modular: Option<PathBuf>,
+    pub configuration: Option<PathBuf>,
+}

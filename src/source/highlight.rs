@@ -111,8 +111,7 @@ fn capital(text: &str) -> Option<Token> {
 }
 
 fn in_decorator(above: &[Above<'_>]) -> bool {
-    let mut rest = above.iter().rev();
-    while let Some(above) = rest.next() {
+    for above in above.iter().rev() {
         match above.kind {
             "decorator" => return true,
             "attribute" | "call" => {}

@@ -4,29 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::data::{SourceDoc, Symbol, SymbolKind};
+use super::data::{Inherited, SourceDoc, Symbol, SymbolKind};
 
-/// One base class followed to its file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inherited {
-    /// The class here.
-    pub class: String,
-    pub line: u32,
-    /// The base there.
-    pub base: String,
-    /// The model it belongs to: `nemotron`.
-    pub model: String,
-    pub file: PathBuf,
-    pub base_line: u32,
-    /// What it brings: its `self.x`, as in the reader's `↳ inherits up_proj, down_proj, act_fn`.
-    pub children: Vec<String>,
-    /// The methods that the class here writes itself.
-    pub overrides: Vec<String>,
-    /// The class here adds nothing.
-    pub empty: bool,
-}
-
-/// Follows the bases of every class of a modular file. `open` gives a file of transformers, parsed; a base whose file it
+/// Follows the bases of every class of a modular file that come from another model; PreTrainedConfig and the like do not
+/// count. `open` gives a file of transformers, parsed; a base whose file it
 /// does not give is left out.
 pub fn inherited(doc: &SourceDoc, open: &dyn Fn(&Path) -> Option<Arc<SourceDoc>>) -> Vec<Inherited> {
     let mut found = Vec::new();
@@ -44,7 +25,8 @@ fn follow(
     base: &str,
     open: &dyn Fn(&Path) -> Option<Arc<SourceDoc>>,
 ) -> Option<Inherited> {
-    let import = doc.imports.iter().find(|import| import.alias == base && import.module.starts_with('.'))?;
+    let import = doc.imports.iter().find(|import| import.alias == base)?;
+    let model = model_of(&import.module)?;
     let file = module_file(&doc.path, &import.module)?;
     let there = open(&file)?;
     let symbol = there.symbol(&import.name)?;
@@ -54,7 +36,7 @@ fn follow(
         class: class.path.clone(),
         line: class.line,
         base: import.name.clone(),
-        model: model_of(&import.module).unwrap_or_default(),
+        model,
         base_line: symbol.line,
         children: symbol
             .children

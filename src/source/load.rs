@@ -7,21 +7,13 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::data::SourceDoc;
+use super::data::{LoadedSource, ReferenceFiles};
 use super::parse;
 use crate::util::blame::{Blame, Explain};
 use crate::util::text;
 
 /// Larger files are not read: the largest of transformers is 200 KB.
 const LIMIT: u64 = 8 << 20;
-
-/// A file as it was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoadedSource {
-    pub doc: Arc<SourceDoc>,
-    /// SHA-256 of the bytes, in hex: tells an external change.
-    pub digest: String,
-}
 
 /// What went wrong with a source file.
 #[derive(Debug, Error)]
@@ -70,14 +62,6 @@ pub fn load(path: &Path) -> Result<LoadedSource, SourceError> {
     }
     let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(LoadedSource { doc: Arc::new(parse(path, &String::from_utf8_lossy(&bytes))), digest })
-}
-
-/// The files of a reference in transformers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReferenceFiles {
-    pub modeling: PathBuf,
-    pub modular: Option<PathBuf>,
-    pub configuration: Option<PathBuf>,
 }
 
 /// Finds the files of a model_type under `transformers/models`. A model_type that has no folder of its own, such as

@@ -16,13 +16,15 @@ mod outline;
 mod pair;
 mod parse;
 mod place;
+pub mod pure;
 mod reads;
 mod search;
 mod symbols;
 
-pub use inherit::{Inherited, inherited};
-pub use load::{LoadedSource, ReferenceFiles, SourceError, load, reference_files};
-pub use nearest::{Near, nearest, ports};
+pub use data::{Inherited, LoadedSource, Near, ReferenceFiles};
+pub use inherit::inherited;
+pub use load::{SourceError, load, reference_files};
+pub use nearest::{nearest, ports};
 pub use pair::{Pair, Pairing, pair};
 pub use parse::{Reader, parse};
 pub use place::{Place, place};

@@ -2,25 +2,13 @@
 //! attributes its classes share with the port's, the config keys both read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::data::{SourceDoc, Symbol};
+use super::data::{Near, SourceDoc, Symbol};
 use super::inherit::model_of;
 use super::pair::role;
 use super::{SourceError, load};
-
-/// A port and how near it is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Near {
-    /// The model_type, which is the file's name.
-    pub name: String,
-    pub path: PathBuf,
-    /// 0 to 1.
-    pub score: f32,
-    /// What speaks for it and against it, in words.
-    pub reasons: Vec<String>,
-}
 
 /// Ranks ports against a reference, nearest first; the port of the same name is left out, it is what is being made.
 pub fn nearest(modeling: &SourceDoc, modular: Option<&SourceDoc>, ports: &[Arc<SourceDoc>]) -> Vec<Near> {
@@ -29,7 +17,7 @@ pub fn nearest(modeling: &SourceDoc, modular: Option<&SourceDoc>, ports: &[Arc<S
     let ours = Profile::of(modeling);
     let mut ranked: Vec<Near> = ports
         .iter()
-        .filter(|port| stem(&port.path) != own && super::top_class(port).is_some())
+        .filter(|port| !is_own(&stem(&port.path), &own) && super::top_class(port).is_some())
         .map(|port| rank(&ours, &parents, port))
         .collect();
     ranked.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.name.cmp(&b.name)));
@@ -129,7 +117,9 @@ fn part_reason(role: &str, ours: &BTreeSet<String>, theirs: &BTreeSet<String>) -
 fn parents(modular: &SourceDoc) -> BTreeMap<String, Vec<String>> {
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for class in modular.classes() {
-        let other_task = class.name.contains("For") && !class.name.ends_with("ForCausalLM");
+        // The same base for everyone says little; what another task needs says nothing.
+        let plumbing = class.name.ends_with("Config") || class.name.ends_with("PreTrainedModel");
+        let other_task = plumbing || (class.name.contains("For") && !class.name.ends_with("ForCausalLM"));
         for base in class.bases.iter().filter(|_| !other_task) {
             let import = modular.imports.iter().find(|import| import.alias == *base);
             if let Some(model) = import.and_then(|import| model_of(&import.module)) {
@@ -146,7 +136,8 @@ fn module_names(class: &Symbol) -> impl Iterator<Item = String> {
         .iter()
         .filter(|child| !child.classes.is_empty())
         .map(|child| match child.name.as_str() {
-            "rotary_emb" | "rope" => "rope".to_string(),
+            "switch_mlp" => "experts".to_string(),
+            "rotary_emb" => "rope".to_string(),
             name => name.to_string(),
         })
         .filter(|name| !matches!(name.as_str(), "act_fn" | "rope" | "activation"))
@@ -184,6 +175,11 @@ fn jaccard(a: &BTreeSet<String>, b: &BTreeSet<String>) -> f32 {
     let both = a.intersection(b).count() as f32;
     let all = a.union(b).count() as f32;
     if all > 0.0 { both / all } else { 0.0 }
+}
+
+/// The text model of a family has the family's reference.
+fn is_own(port: &str, own: &str) -> bool {
+    port.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest == "_text")
 }
 
 fn model_name(modeling: &SourceDoc) -> String {

@@ -2,7 +2,7 @@
 //! classes), then by role, name and attributes for what is left. Every pair carries its reason.
 
 use super::data::{SourceDoc, Symbol, SymbolKind};
-use super::symbols::{bases, top_class};
+use super::symbols::{alias, bases, top_class};
 
 /// A class, method or function of the reference and its counterpart in the port, by dotted path.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,19 +168,6 @@ fn names(doc: &SourceDoc, class: &Symbol) -> Vec<String> {
 fn shared_names(reference: &SourceDoc, ours: &Symbol, port: &SourceDoc, theirs: &Symbol) -> Vec<String> {
     let other = names(port, theirs);
     names(reference, ours).into_iter().filter(|name| other.contains(name)).collect()
-}
-
-/// One name for what different authors call differently.
-fn alias(name: &str) -> &str {
-    match name {
-        "h" | "blocks" | "block" => "layers",
-        "attn" | "attention" | "self_attention" => "self_attn",
-        "feed_forward" | "ffn" | "block_sparse_moe" => "mlp",
-        "transformer" | "language_model" | "backbone" => "model",
-        "wte" | "embed_in" | "tok_embeddings" => "embed_tokens",
-        "rotary_emb" => "rope",
-        other => other,
-    }
 }
 
 /// What a class is for, by the end of its name.

@@ -2,7 +2,7 @@
 //! Works the same on torch and on MLX files, so a divergence is found even when nobody gives file and line.
 
 use super::data::{Child, SourceDoc, Symbol};
-use super::symbols::{bases, lookup, top_class};
+use super::symbols::{alias, bases, lookup, top_class};
 
 /// Where a module of the running model is in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,10 +64,12 @@ fn start_class<'a>(doc: &'a SourceDoc, top: &'a Symbol, first: &str) -> Option<&
     inside.or_else(flat)
 }
 
-/// Finds a child of a class or of its bases, and the class that makes it.
+/// Finds a child of a class or of its bases, and the class that makes it; else one that other authors call differently.
 fn child<'a>(doc: &'a SourceDoc, class: &'a Symbol, name: &str) -> Option<(&'a Symbol, &'a Child)> {
-    let own = class.child(name).map(|child| (class, child));
-    own.or_else(|| bases(doc, class).into_iter().find_map(|base| base.child(name).map(|child| (base, child))))
+    let all = || std::iter::once(class).chain(bases(doc, class));
+    let exact = all().find_map(|class| class.child(name).map(|child| (class, child)));
+    let same = |child: &&Child| alias(&child.name) == alias(name);
+    exact.or_else(|| all().find_map(|class| class.children.iter().find(same).map(|child| (class, child))))
 }
 
 fn of_class(doc: &SourceDoc, class: &Symbol, reason: &str, others: Vec<String>) -> Place {

@@ -73,6 +73,20 @@ pub(super) fn bases<'a>(doc: &'a SourceDoc, class: &'a Symbol) -> Vec<&'a Symbol
     found
 }
 
+/// One name for what different authors call differently.
+pub(super) fn alias(name: &str) -> &str {
+    match name {
+        "h" | "blocks" | "block" => "layers",
+        "attn" | "attention" | "self_attention" => "self_attn",
+        "feed_forward" | "ffn" | "block_sparse_moe" => "mlp",
+        "transformer" | "language_model" | "backbone" => "model",
+        "wte" | "embed_in" | "tok_embeddings" => "embed_tokens",
+        "rotary_emb" => "rope",
+        "switch_mlp" => "experts",
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::parse;

@@ -14,6 +14,8 @@ mod harness;
 mod pr;
 #[cfg(target_os = "linux")]
 mod sandbox;
+mod configs;
+mod source;
 mod support;
 mod tools;
 mod tty;
