@@ -15,6 +15,8 @@ mod pr;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod configs;
+mod harness;
+mod pr;
 mod source;
 mod support;
 mod tools;
