@@ -19,7 +19,7 @@ pub use error::HubError;
 pub use flag::flag;
 pub use json::parse;
 pub use matrix::{defaults, matrix};
-pub use read::{read, read_all};
+pub use read::{read, read_all, tell_apart};
 
 /// Reads the `model_type` of a config.json, or of the one in a checkpoint folder.
 pub fn model_type(config: &Path) -> Result<String, Report> {

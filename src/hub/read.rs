@@ -31,13 +31,19 @@ pub fn read(path: &Path) -> Result<Config, HubError> {
 /// Reads several, and tells apart those of the same name.
 pub fn read_all(paths: &[PathBuf]) -> Result<Vec<Config>, HubError> {
     let mut configs = paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-    for index in 0..configs.len() {
-        let same = configs[..index].iter().filter(|other| other.name == configs[index].name).count();
+    tell_apart(&mut configs);
+    Ok(configs)
+}
+
+/// Numbers configs of the same name: `AFM`, `AFM #2`.
+pub fn tell_apart(configs: &mut [Config]) {
+    let names: Vec<String> = configs.iter().map(|config| config.name.clone()).collect();
+    for (index, config) in configs.iter_mut().enumerate() {
+        let same = names[..index].iter().filter(|name| **name == config.name).count();
         if same > 0 {
-            configs[index].name = format!("{} #{}", configs[index].name, same + 1);
+            config.name = format!("{} #{}", config.name, same + 1);
         }
     }
-    Ok(configs)
 }
 
 fn config_file(path: &Path) -> Result<PathBuf, HubError> {

@@ -1,42 +1,381 @@
-//! The matrix over config files.
+//! The matrix over config files: keys down, variants across, what differs and what ports get wrong first.
 
-use super::{Ctx, Pane};
-use crate::app::action::Binding;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::{Ctx, Pane, PaneId, PaneMsg, Used, source};
+use crate::app::action::{self, Binding, row};
+use crate::app::editor::Editor;
+use crate::app::effect;
+use crate::app::job::JobKind;
+use crate::app::key::{Key, Mouse, MouseKind};
+use crate::hub::data::{Matrix, Row};
+use crate::util::blame::Report;
 
 /// What jobs and other panes tell it.
 #[derive(Clone, Debug)]
 pub enum Msg {
     /// The workspace is there; `Facts::workspace` says where.
     WorkspaceReady,
+    /// The files were read; those that could not be are told one by one.
+    Loaded { matrix: Matrix, problems: Vec<Report> },
+    /// Which keys the reference and the port read, from the source pane.
+    KeysRead { reference: BTreeSet<String>, port: BTreeSet<String> },
 }
 
 /// What it asks the runtime to do.
 #[derive(Clone, Debug)]
-pub enum Job {}
+pub enum Job {
+    /// Read these files and folders; the reference's configuration file gives the defaults.
+    Load { paths: Vec<PathBuf>, configuration: Option<PathBuf> },
+}
 
 /// What its rows of the registry ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {}
+pub enum Action {
+    Move(i32),
+    Page(i32),
+    Top,
+    Bottom,
+    /// Scrolls by variants.
+    Sideways(i32),
+    /// Shows only the keys that differ, or all.
+    Differing,
+    Search,
+    Next,
+    Previous,
+    /// Adds a file or folder.
+    Add,
+    Reload,
+    /// Takes what is typed, or shows where the key is read.
+    Enter,
+}
+
+const fn own(
+    id: &'static str,
+    text: &'static str,
+    keys: &'static [&'static str],
+    hint: u8,
+    act: Action,
+) -> Binding {
+    row(id, text, keys, ("", hint), action::Action::Configs(act))
+}
 
 /// Its rows of the registry.
-pub const ACTIONS: &[Binding] = &[];
+pub const ACTIONS: &[Binding] = &[
+    own("configs.enter", "Show who reads the key", &["enter"], 1, Action::Enter),
+    own("configs.differing", "Only what differs, or all", &["d"], 2, Action::Differing),
+    own("configs.add", "Add a config file", &["a"], 3, Action::Add),
+    own("configs.search", "Search keys", &["/"], 4, Action::Search),
+    own("configs.down", "Key down", &["j", "down"], 0, Action::Move(1)),
+    own("configs.up", "Key up", &["k", "up"], 0, Action::Move(-1)),
+    own("configs.page-down", "Page down", &["pagedown", "ctrl-d", "space"], 0, Action::Page(1)),
+    own("configs.page-up", "Page up", &["pageup", "ctrl-u"], 0, Action::Page(-1)),
+    own("configs.top", "First key", &["g", "home"], 0, Action::Top),
+    own("configs.bottom", "Last key", &["G", "end"], 0, Action::Bottom),
+    own("configs.right", "Next variants", &["l", "right"], 0, Action::Sideways(1)),
+    own("configs.left", "Previous variants", &["h", "left"], 0, Action::Sideways(-1)),
+    own("configs.next", "Next match", &["n"], 0, Action::Next),
+    own("configs.previous", "Previous match", &["N"], 0, Action::Previous),
+    own("configs.reload", "Read the files again", &["r"], 5, Action::Reload),
+];
+
+/// Which keys are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    #[default]
+    All,
+    Differing,
+}
+
+/// What is being typed.
+#[derive(Clone, Debug)]
+pub enum Typing {
+    Search(Editor),
+    Path(Editor),
+}
+
+/// Who reads a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    Both,
+    /// The alarm: the reference reads it and the port does not.
+    ReferenceOnly,
+    PortOnly,
+    Nobody,
+    /// No source is open yet.
+    Unknown,
+}
 
 /// The pane's state.
 #[derive(Clone, Debug, Default)]
-pub struct State {}
+pub struct State {
+    pub matrix: Matrix,
+    pub problems: Vec<Report>,
+    /// Rows of the matrix that are shown, by index.
+    pub rows: Vec<usize>,
+    /// The shown row under the cursor.
+    pub cursor: usize,
+    top: usize,
+    /// The first variant shown.
+    pub column: usize,
+    pub shown: Shown,
+    pub query: String,
+    pub typing: Option<Typing>,
+    reads: Option<[BTreeSet<String>; 2]>,
+}
+
+/// Rows of the table: without its header and the two lines below.
+pub fn table_height((_, height): (u16, u16)) -> usize {
+    usize::from(height.saturating_sub(3))
+}
 
 impl State {
     /// Does what a bound key, the palette or a slash command asked for.
-    pub fn act(&mut self, action: Action, _ctx: &mut Ctx<'_>) {
-        match action {}
+    pub fn act(&mut self, action: Action, ctx: &mut Ctx<'_>) {
+        if let (Some(typing), Action::Enter) = (&self.typing, action) {
+            let typing = typing.clone();
+            self.typing = None;
+            return self.take(typing, ctx);
+        }
+        let height = table_height(ctx.size);
+        let page = i32::try_from(height.max(2) - 1).unwrap_or(1);
+        match action {
+            Action::Move(by) => self.go(by, height),
+            Action::Page(by) => self.go(by * page, height),
+            Action::Top => self.go(i32::MIN / 2, height),
+            Action::Bottom => self.go(i32::MAX / 2, height),
+            Action::Sideways(by) => {
+                let last = self.matrix.variants.len().saturating_sub(1);
+                self.column = self.column.saturating_add_signed(by as isize).min(last);
+            }
+            Action::Differing => self.toggle(ctx),
+            Action::Search => self.typing = Some(Typing::Search(Editor::default())),
+            Action::Next => self.next_match(1, ctx),
+            Action::Previous => self.next_match(-1, ctx),
+            Action::Add => self.typing = Some(Typing::Path(Editor::default())),
+            Action::Reload => self.load(ctx),
+            Action::Enter => self.show_readers(ctx),
+        }
     }
 
     /// Takes what a job or another pane says.
-    pub fn on(&mut self, _msg: Msg, _ctx: &mut Ctx<'_>) {}
+    pub fn on(&mut self, msg: Msg, ctx: &mut Ctx<'_>) {
+        match msg {
+            Msg::WorkspaceReady => self.load(ctx),
+            Msg::Loaded { matrix, problems } => {
+                let path = self.row().map(|row| row.path.clone());
+                (self.matrix, self.problems) = (matrix, problems);
+                self.filter();
+                let at = path.and_then(|path| self.position(&path));
+                self.cursor = at.unwrap_or(0);
+                self.column = self.column.min(self.matrix.variants.len().saturating_sub(1));
+            }
+            Msg::KeysRead { reference, port } => {
+                self.reads = (!reference.is_empty() || !port.is_empty()).then_some([reference, port]);
+            }
+        }
+    }
+
+    /// Gives the row under the cursor.
+    pub fn row(&self) -> Option<&Row> {
+        self.rows.get(self.cursor).and_then(|index| self.matrix.rows.get(*index))
+    }
+
+    /// Gives the first shown row of the screen, so that the cursor is in view.
+    pub fn top(&self, height: usize) -> usize {
+        let lowest = (self.cursor + 1).saturating_sub(height.max(1));
+        let last = self.rows.len().saturating_sub(height);
+        self.top.clamp(lowest, self.cursor.max(lowest)).min(last.max(lowest))
+    }
+
+    /// Says who reads a key.
+    pub fn readers(&self, path: &str) -> Readers {
+        let Some([reference, port]) = &self.reads else { return Readers::Unknown };
+        match (reads_somehow(reference, path), reads(port, path)) {
+            (true, true) => Readers::Both,
+            // No port is open yet, so nothing can be missing in it.
+            (true, false) if port.is_empty() => Readers::Both,
+            (true, false) => Readers::ReferenceOnly,
+            (false, true) => Readers::PortOnly,
+            (false, false) => Readers::Nobody,
+        }
+    }
+
+    fn go(&mut self, by: i32, height: usize) {
+        let last = self.rows.len().saturating_sub(1);
+        self.cursor = self.cursor.saturating_add_signed(by as isize).min(last);
+        self.top = self.top(height);
+    }
+
+    fn toggle(&mut self, ctx: &mut Ctx<'_>) {
+        let path = self.row().map(|row| row.path.clone());
+        self.shown = match self.shown {
+            Shown::All => Shown::Differing,
+            Shown::Differing => Shown::All,
+        };
+        self.filter();
+        self.cursor = path.and_then(|path| self.position(&path)).unwrap_or(0);
+        ctx.toast(match (self.shown, self.rows.is_empty()) {
+            (Shown::All, _) => "All keys",
+            (Shown::Differing, false) => "Only the keys that differ. d shows all",
+            (Shown::Differing, true) => "Nothing differs. d shows all",
+        });
+    }
+
+    fn filter(&mut self) {
+        let keep = |row: &Row| self.shown == Shown::All || row.differs;
+        let rows = self.matrix.rows.iter().enumerate();
+        self.rows = rows.filter(|(_, row)| keep(row)).map(|(index, _)| index).collect();
+        self.cursor = self.cursor.min(self.rows.len().saturating_sub(1));
+    }
+
+    fn position(&self, path: &str) -> Option<usize> {
+        self.rows.iter().position(|index| self.matrix.rows[*index].path == path)
+    }
+
+    fn take(&mut self, typing: Typing, ctx: &mut Ctx<'_>) {
+        match typing {
+            Typing::Search(_) => {}
+            Typing::Path(editor) => {
+                let text = editor.text().trim().to_string();
+                if !text.is_empty() {
+                    let path = PathBuf::from(text);
+                    if !ctx.facts.configs.contains(&path) {
+                        ctx.facts.configs.push(path);
+                    }
+                    self.load(ctx);
+                }
+            }
+        }
+    }
+
+    fn load(&mut self, ctx: &mut Ctx<'_>) {
+        let paths = ctx.facts.configs.clone();
+        if paths.is_empty() {
+            return;
+        }
+        let references = ctx.facts.workspace.iter().flat_map(|workspace| &workspace.references);
+        let named = |path: &&PathBuf| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("configuration_"))
+        };
+        let configuration = references.into_iter().find(named).cloned();
+        let job = effect::Job::Configs(Job::Load { paths, configuration });
+        ctx.start(JobKind::LoadConfigs, "reading configs", job);
+    }
+
+    fn searched(&mut self, height: usize) {
+        let Some(Typing::Search(editor)) = &self.typing else { return };
+        self.query = editor.text().to_lowercase();
+        if let Some(at) = self.matches().into_iter().find(|at| *at >= self.cursor) {
+            self.cursor = at;
+        } else if let Some(first) = self.matches().first() {
+            self.cursor = *first;
+        }
+        self.top = self.top(height);
+    }
+
+    fn matches(&self) -> Vec<usize> {
+        let has = |index: &usize| self.matrix.rows[*index].path.to_lowercase().contains(&self.query);
+        let rows = self.rows.iter().enumerate().filter(|(_, index)| !self.query.is_empty() && has(index));
+        rows.map(|(at, _)| at).collect()
+    }
+
+    fn next_match(&mut self, by: i32, ctx: &mut Ctx<'_>) {
+        let found = self.matches();
+        let next = match by > 0 {
+            true => found.iter().find(|at| **at > self.cursor).or(found.first()),
+            false => found.iter().rev().find(|at| **at < self.cursor).or(found.last()),
+        };
+        match next {
+            Some(at) => self.cursor = *at,
+            None => ctx.toast("No match. / searches"),
+        }
+        self.top = self.top(table_height(ctx.size));
+    }
+
+    fn show_readers(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(row) = self.row() else { return };
+        let key = row.path.clone();
+        ctx.post(PaneMsg::Source(source::Msg::FindKey { key }));
+        ctx.post(PaneMsg::Focus(PaneId::Source));
+    }
 }
 
 impl Pane for State {
     fn contexts(&self) -> &'static [&'static str] {
-        &[]
+        match &self.typing {
+            Some(Typing::Search(_)) => &["search"],
+            Some(Typing::Path(_)) => &["path"],
+            None => &[],
+        }
     }
+
+    fn typing(&self) -> bool {
+        self.typing.is_some()
+    }
+
+    fn key(&mut self, key: Key, ctx: &mut Ctx<'_>) -> Used {
+        let Some(Typing::Search(editor) | Typing::Path(editor)) = &mut self.typing else { return Used::No };
+        let used = editor.key(key);
+        self.searched(table_height(ctx.size));
+        used
+    }
+
+    fn paste(&mut self, text: &str, ctx: &mut Ctx<'_>) -> Used {
+        let Some(Typing::Search(editor) | Typing::Path(editor)) = &mut self.typing else { return Used::No };
+        editor.insert(&text.chars().filter(|c| !c.is_control()).collect::<String>());
+        self.searched(table_height(ctx.size));
+        Used::Yes
+    }
+
+    fn mouse(&mut self, mouse: Mouse, ctx: &mut Ctx<'_>) -> Used {
+        let height = table_height(ctx.size);
+        match mouse.kind {
+            MouseKind::ScrollUp => self.go(-3, height),
+            MouseKind::ScrollDown => self.go(3, height),
+            MouseKind::Press if mouse.row > 0 && usize::from(mouse.row) <= height => {
+                self.cursor = self.top(height) + usize::from(mouse.row) - 1;
+                self.go(0, height);
+            }
+            _ => return Used::No,
+        }
+        Used::Yes
+    }
+
+    fn ended(&mut self, _kind: JobKind, result: Result<(), Report>, _ctx: &mut Ctx<'_>) {
+        if let Err(report) = result {
+            self.problems = vec![report];
+        }
+    }
+
+    fn escape(&mut self, _ctx: &mut Ctx<'_>) -> Used {
+        if self.typing.take().is_some() || !std::mem::take(&mut self.query).is_empty() {
+            return Used::Yes;
+        }
+        Used::No
+    }
+
+    fn save(&self) -> serde_json::Value {
+        serde_json::json!({"key": self.row().map(|row| &row.path), "differing": self.shown == Shown::Differing})
+    }
+
+    fn restore(&mut self, saved: &serde_json::Value, ctx: &mut Ctx<'_>) {
+        self.shown = if saved["differing"] == true { Shown::Differing } else { Shown::All };
+        self.load(ctx);
+    }
+}
+
+/// A port reads a key by its own path or with the block that it is in. Its last name alone is not enough: a port that
+/// reads `rope_theta` does not read transformers 5's `rope_parameters.rope_theta`, and is wrong for it.
+fn reads(keys: &BTreeSet<String>, path: &str) -> bool {
+    let path = path.strip_prefix("text_config.").unwrap_or(path);
+    let above = std::iter::successors(Some(path), |path| path.rsplit_once('.').map(|(block, _)| block));
+    above.into_iter().any(|path| keys.contains(path))
+}
+
+/// transformers brings old spellings to new ones before its model reads them, so the last name is enough.
+fn reads_somehow(keys: &BTreeSet<String>, path: &str) -> bool {
+    let last = path.rsplit('.').next();
+    reads(keys, path) || keys.iter().any(|key| key.rsplit('.').next() == last)
 }

@@ -2,5 +2,6 @@
 
 pub mod code;
 pub mod editor;
+pub mod listing;
 pub mod markdown;
 pub mod wrap;

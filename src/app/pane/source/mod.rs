@@ -1,0 +1,531 @@
+//! Reference and port side by side: the reference on the left, the port on the right, paired class by class.
+//!
+//! Files come from a watching job that reads and parses them; this pane holds the parsed documents and where each side
+//! looks. Reading order: [`side`] (one half: cursor, scroll, search), [`pairs`] (what moves both halves), [`list`] (outline,
+//! jump and file lists).
+
+pub mod list;
+mod pairs;
+pub mod side;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::{Ctx, Pane, PaneMsg, Used, configs, harness};
+use crate::app::Millis;
+use crate::app::action::{self, Binding, row};
+use crate::app::effect::{self, Effect};
+use crate::app::job::JobKind;
+use crate::app::key::{Code, Key, Mouse, MouseKind};
+use crate::source::data::{Inherited, LoadedSource, Near};
+use crate::source::pure::Pairing;
+use crate::util::blame::Report;
+
+pub use list::List;
+pub use pairs::Divergence;
+pub use side::{Search, Side};
+
+/// From this width the two halves stand side by side; below, the active one fills the pane.
+const TWO_HALVES: u16 = 84;
+/// How long a change on disk counts as the one that was announced.
+const ANNOUNCED_MS: Millis = 3_000;
+
+/// What jobs and other panes tell it.
+#[derive(Clone, Debug)]
+pub enum Msg {
+    /// The workspace is there; `Facts::workspace` says where.
+    WorkspaceReady,
+    /// Go to the first divergent module on both sides; places are `file:line` where known.
+    GoTo { module: String, reference: Option<String>, port: Option<String> },
+    /// Nothing diverges any more: take the marks away.
+    NoDivergence,
+    /// The port file has changed on disk.
+    PortChanged,
+    /// Show where both sides read a config key.
+    FindKey { key: String },
+    /// Open a file at a line, as `file:line` in the chat asks for.
+    Open { path: PathBuf, line: u32 },
+    /// A file was read, for the first time or again.
+    Loaded { path: PathBuf, source: LoadedSource },
+    /// A file could not be read; a port that is not there yet is no error.
+    Missing { path: PathBuf, report: Report },
+    /// Where the classes of a modular file come from.
+    Inherited { path: PathBuf, classes: Vec<Inherited> },
+    /// The accepted ports, nearest first.
+    Near(Vec<Near>),
+}
+
+/// What it asks the runtime to do.
+#[derive(Clone, Debug)]
+pub enum Job {
+    /// Read these, then read each again when it changes, until cancelled.
+    Watch { paths: Vec<PathBuf> },
+    /// Read one file.
+    Load { path: PathBuf },
+    /// Rank the accepted ports of the folder against the reference.
+    Nearest { references: Vec<PathBuf>, models: PathBuf },
+}
+
+/// Which half.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Half {
+    #[default]
+    Reference,
+    Port,
+}
+
+impl Half {
+    /// Gives the other half.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Reference => Self::Port,
+            Self::Port => Self::Reference,
+        }
+    }
+}
+
+/// Whether the other half follows the pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Follow {
+    #[default]
+    On,
+    Off,
+}
+
+/// What its rows of the registry ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Moves the cursor by lines.
+    Move(i32),
+    HalfPage(i32),
+    Page(i32),
+    Top,
+    Bottom,
+    /// Scrolls sideways by columns.
+    Sideways(i32),
+    Switch(Half),
+    Pair,
+    Outline,
+    Jump,
+    Files,
+    Search,
+    Next,
+    Previous,
+    Follow,
+    Divergence,
+    Edit,
+    Back,
+    /// Takes the chosen row, or follows what the line names.
+    Enter,
+}
+
+/// A row of this pane.
+const fn own(
+    id: &'static str,
+    text: &'static str,
+    keys: &'static [&'static str],
+    hint: u8,
+    act: Action,
+) -> Binding {
+    row(id, text, keys, ("", hint), action::Action::Source(act))
+}
+
+/// Its rows of the registry.
+pub const ACTIONS: &[Binding] = &[
+    own("source.down", "Line down", &["j", "down"], 0, Action::Move(1)),
+    own("source.up", "Line up", &["k", "up"], 0, Action::Move(-1)),
+    own("source.half-down", "Half a page down", &["ctrl-d"], 0, Action::HalfPage(1)),
+    own("source.half-up", "Half a page up", &["ctrl-u"], 0, Action::HalfPage(-1)),
+    own("source.page-down", "Page down", &["pagedown", "space"], 0, Action::Page(1)),
+    own("source.page-up", "Page up", &["pageup"], 0, Action::Page(-1)),
+    own("source.top", "First line", &["g", "home"], 0, Action::Top),
+    own("source.bottom", "Last line", &["G", "end"], 0, Action::Bottom),
+    own("source.right", "Scroll right", &[">"], 0, Action::Sideways(8)),
+    own("source.left", "Scroll left", &["<"], 0, Action::Sideways(-8)),
+    own("source.reference", "Go to the reference", &["h", "left"], 0, Action::Switch(Half::Reference)),
+    own("source.port", "Go to the port", &["l", "right"], 2, Action::Switch(Half::Port)),
+    own("source.pair", "Go to the counterpart", &["p"], 3, Action::Pair),
+    own("source.divergence", "Go to the divergence", &["d"], 1, Action::Divergence),
+    own("source.jump", "Jump to a symbol", &["s"], 5, Action::Jump),
+    own("source.outline", "Outline", &["o"], 4, Action::Outline),
+    own("source.files", "Reference files and nearest ports", &["b"], 6, Action::Files),
+    own("source.search", "Search", &["/"], 7, Action::Search),
+    own("source.next", "Next match", &["n"], 0, Action::Next),
+    own("source.previous", "Previous match", &["N"], 0, Action::Previous),
+    own("source.follow", "Follow the pair on and off", &["f"], 0, Action::Follow),
+    own("source.edit", "Open in $EDITOR", &["e"], 8, Action::Edit),
+    own("source.back", "Back", &["ctrl-o"], 0, Action::Back),
+    own("source.enter", "Take, or follow what the line names", &["enter"], 0, Action::Enter),
+];
+
+/// The pane's state.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    pub docs: BTreeMap<PathBuf, LoadedSource>,
+    pub missing: BTreeMap<PathBuf, Report>,
+    pub inherited: BTreeMap<PathBuf, Vec<Inherited>>,
+    pub near: Vec<Near>,
+    pub reference: Side,
+    pub port: Side,
+    pub active: Half,
+    pub follow: Follow,
+    pub pairing: Pairing,
+    pub divergence: Option<Divergence>,
+    pub list: Option<List>,
+    /// What was said about the last jump, until the next one.
+    pub note: Option<String>,
+    /// The reference's files, for the list.
+    pub references: Vec<PathBuf>,
+    back: Vec<(Half, PathBuf, u32)>,
+    restored: Option<serde_json::Value>,
+    wanted: Option<(PathBuf, u32)>,
+    /// When the chat said that it wrote the port; it tells the harness itself.
+    announced: Option<Millis>,
+}
+
+impl State {
+    /// Gives one half.
+    pub fn side(&self, half: Half) -> &Side {
+        match half {
+            Half::Reference => &self.reference,
+            Half::Port => &self.port,
+        }
+    }
+
+    fn side_mut(&mut self, half: Half) -> &mut Side {
+        match half {
+            Half::Reference => &mut self.reference,
+            Half::Port => &mut self.port,
+        }
+    }
+
+    /// Does what a bound key, the palette or a slash command asked for.
+    pub fn act(&mut self, action: Action, ctx: &mut Ctx<'_>) {
+        if self.list.is_some() {
+            return self.act_on_list(action, ctx);
+        }
+        if self.side(self.active).search.typing() && action == Action::Enter {
+            return self.side_mut(self.active).search.accept();
+        }
+        let height = code_height(ctx.size);
+        match action {
+            Action::Move(by) => self.moved(by, height),
+            Action::HalfPage(by) => self.moved(by * i32::from(height / 2).max(1), height),
+            Action::Page(by) => self.moved(by * i32::from(height.saturating_sub(2)).max(1), height),
+            Action::Top => self.moved(i32::MIN / 2, height),
+            Action::Bottom => self.moved(i32::MAX / 2, height),
+            Action::Sideways(by) => self.side_mut(self.active).sideways(by),
+            Action::Switch(half) => self.active = half,
+            Action::Pair => self.to_pair(ctx),
+            Action::Outline => self.open_list(list::Kind::Outline, ctx),
+            Action::Jump => self.open_list(list::Kind::Jump, ctx),
+            Action::Files => self.open_list(list::Kind::Files, ctx),
+            Action::Search => self.side_mut(self.active).search_start(),
+            Action::Next => self.next_match(1, ctx),
+            Action::Previous => self.next_match(-1, ctx),
+            Action::Follow => self.toggle_follow(ctx),
+            Action::Divergence => self.to_divergence(ctx),
+            Action::Edit => self.edit(ctx),
+            Action::Back => self.go_back(ctx),
+            Action::Enter => self.follow_line(ctx),
+        }
+    }
+
+    /// Takes what a job or another pane says.
+    pub fn on(&mut self, msg: Msg, ctx: &mut Ctx<'_>) {
+        match msg {
+            Msg::WorkspaceReady => self.start(ctx),
+            Msg::GoTo { module, reference, port } => {
+                self.divergence = Some(Divergence::new(module, reference, port));
+                self.to_divergence(ctx);
+            }
+            Msg::NoDivergence => self.divergence = None,
+            Msg::PortChanged => {
+                self.announced = Some(ctx.now);
+                self.reload_port(ctx);
+            }
+            Msg::FindKey { key } => self.find_key(&key, code_height(ctx.size)),
+            Msg::Open { path, line } => self.open(path, line, ctx),
+            Msg::Loaded { path, source } => self.loaded(path, source, ctx),
+            Msg::Missing { path, report } => {
+                self.missing.insert(path, report);
+            }
+            Msg::Inherited { path, classes } => {
+                self.inherited.insert(path, classes);
+            }
+            Msg::Near(near) => self.near = near,
+        }
+    }
+
+    fn reload_port(&mut self, ctx: &mut Ctx<'_>) {
+        if let Some(path) = self.port.path.clone() {
+            let job = effect::Job::Source(Job::Load { path });
+            ctx.start(JobKind::LoadSource, "reading the port", job);
+        }
+    }
+
+    fn start(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(workspace) = ctx.facts.workspace.clone() else { return };
+        self.references.clone_from(&workspace.references);
+        self.reference.path = workspace.references.first().cloned();
+        self.port.path.clone_from(&workspace.port);
+        if let Some(saved) = self.restored.take() {
+            self.take_back(&saved);
+        }
+        let mut paths = workspace.references.clone();
+        paths.extend(workspace.port.clone());
+        if paths.is_empty() {
+            return;
+        }
+        ctx.start(JobKind::Watch, "watching the sources", effect::Job::Source(Job::Watch { paths }));
+        let models = workspace.checkout.join("mlx_lm/models");
+        let job = Job::Nearest { references: workspace.references, models };
+        ctx.start(JobKind::Search, "ranking accepted ports", effect::Job::Source(job));
+    }
+
+    fn loaded(&mut self, path: PathBuf, source: LoadedSource, ctx: &mut Ctx<'_>) {
+        let was_missing = self.missing.remove(&path).is_some();
+        let before = self.docs.insert(path.clone(), source.clone());
+        let changed = before.as_ref().is_some_and(|before| before.digest != source.digest);
+        if before.is_some() && !changed {
+            return;
+        }
+        let is_port =
+            ctx.facts.workspace.as_ref().is_some_and(|workspace| workspace.port.as_ref() == Some(&path));
+        // A port that was not there yet and now is has changed too.
+        let announced = self.announced.take_if(|_| is_port).is_some_and(|at| ctx.now < at + ANNOUNCED_MS);
+        if is_port && (changed || was_missing) && !announced {
+            ctx.post(PaneMsg::Harness(harness::Msg::PortSaved { at: ctx.now }));
+        }
+        for half in [Half::Reference, Half::Port] {
+            if self.side(half).path.as_ref() == Some(&path) {
+                self.side_mut(half).set_doc(source.doc.clone());
+            }
+        }
+        self.refresh(ctx);
+        if let Some((_, line)) = self.wanted.take_if(|(wanted, _)| *wanted == path) {
+            let height = code_height(ctx.size);
+            self.reference.go_to(line, height);
+        }
+    }
+
+    /// Shows a file on the half it belongs to: the port's on the right, every other on the left.
+    fn open(&mut self, path: PathBuf, line: u32, ctx: &mut Ctx<'_>) {
+        self.remember();
+        let is_port = self.port.path.as_deref().is_some_and(|port| same_file(port, &path));
+        self.active = if is_port { Half::Port } else { Half::Reference };
+        let known = self.docs.keys().find(|known| same_file(known, &path)).cloned();
+        let height = code_height(ctx.size);
+        if is_port {
+            self.port.go_to(line, height);
+        } else if let Some(known) = known {
+            self.show_reference(&known, ctx);
+            self.reference.go_to(line, height);
+        } else {
+            self.wanted = Some((path.clone(), line));
+            self.reference = Side::of(path.clone());
+            let title = format!("reading {}", path.display());
+            ctx.start(JobKind::LoadSource, title, effect::Job::Source(Job::Load { path }));
+        }
+    }
+
+    fn show_reference(&mut self, path: &Path, ctx: &mut Ctx<'_>) {
+        if self.reference.path.as_deref() != Some(path) {
+            self.reference = Side::of(path.to_path_buf());
+            if let Some(source) = self.docs.get(path) {
+                self.reference.set_doc(source.doc.clone());
+            }
+            self.refresh(ctx);
+        }
+    }
+
+    fn edit(&mut self, ctx: &mut Ctx<'_>) {
+        let side = self.side(self.active);
+        let Some(path) = side.path.clone() else { return ctx.toast("No file is open here yet") };
+        if self.active == Half::Reference {
+            return ctx.toast("The reference is read, not written. l goes to the port, e opens that");
+        }
+        ctx.effects.push(Effect::Edit { path, line: side.cursor as usize });
+    }
+
+    fn remember(&mut self) {
+        let half = self.active;
+        let side = self.side(half);
+        if let Some(path) = side.path.clone() {
+            let place = (half, path, side.cursor);
+            if self.back.last() != Some(&place) {
+                self.back.push(place);
+            }
+        }
+        if self.back.len() > 50 {
+            self.back.remove(0);
+        }
+    }
+
+    fn go_back(&mut self, ctx: &mut Ctx<'_>) {
+        let Some((half, path, line)) = self.back.pop() else { return ctx.toast("Nothing to go back to") };
+        self.active = half;
+        if half == Half::Reference {
+            self.show_reference(&path, ctx);
+        }
+        let height = code_height(ctx.size);
+        self.side_mut(half).go_to(line, height);
+    }
+
+    fn next_match(&mut self, by: i32, ctx: &mut Ctx<'_>) {
+        let height = code_height(ctx.size);
+        match self.side_mut(self.active).next_match(by, height) {
+            Used::Yes => self.sync(height),
+            Used::No => ctx.toast("No match. / searches"),
+        }
+    }
+
+    fn take_back(&mut self, saved: &serde_json::Value) {
+        let line = |name: &str| saved.get(name).and_then(serde_json::Value::as_u64).unwrap_or(1) as u32;
+        self.reference.cursor = line("reference");
+        self.port.cursor = line("port");
+        self.active = if saved["active"] == "port" { Half::Port } else { Half::Reference };
+        self.follow = if saved["follow"] == false { Follow::Off } else { Follow::On };
+    }
+}
+
+impl Pane for State {
+    fn contexts(&self) -> &'static [&'static str] {
+        match (&self.list, self.side(self.active).search.typing()) {
+            (Some(_), _) => &["list"],
+            (None, true) => &["search"],
+            (None, false) => &[],
+        }
+    }
+
+    fn typing(&self) -> bool {
+        self.list.is_some() || self.side(self.active).search.typing()
+    }
+
+    fn key(&mut self, key: Key, ctx: &mut Ctx<'_>) -> Used {
+        let height = code_height(ctx.size);
+        if let Some(list) = &mut self.list {
+            let used = list.key(key);
+            self.fill_list();
+            return used;
+        }
+        let side = self.side_mut(self.active);
+        if !side.search.typing() {
+            return Used::No;
+        }
+        match (key.code, key.typed()) {
+            (Code::Backspace, _) => side.search_edit(None, height),
+            (_, Some(c)) => side.search_edit(Some(c), height),
+            _ => return Used::No,
+        }
+        self.sync(height);
+        Used::Yes
+    }
+
+    fn paste(&mut self, text: &str, ctx: &mut Ctx<'_>) -> Used {
+        let typed = text.chars().filter(|c| !c.is_control()).take(200);
+        let used = if self.typing() { Used::Yes } else { Used::No };
+        for c in typed.filter(|_| used == Used::Yes) {
+            self.key(Key::char(c), ctx);
+        }
+        used
+    }
+
+    fn mouse(&mut self, mouse: Mouse, ctx: &mut Ctx<'_>) -> Used {
+        let height = code_height(ctx.size);
+        let Some(half) = halves(ctx.size, self.active).half_at(mouse.column) else { return Used::No };
+        match mouse.kind {
+            MouseKind::ScrollUp | MouseKind::ScrollDown if self.list.is_none() => {
+                self.active = half;
+                self.moved(if mouse.kind == MouseKind::ScrollUp { -3 } else { 3 }, height);
+            }
+            MouseKind::Press if self.list.is_none() && mouse.row > 0 => {
+                self.active = half;
+                let side = self.side_mut(half);
+                let line = side.top(height) + u32::from(mouse.row) - 1;
+                side.go_to(line, height);
+                self.sync(height);
+            }
+            _ => return Used::No,
+        }
+        Used::Yes
+    }
+
+    fn ended(&mut self, kind: JobKind, result: Result<(), Report>, ctx: &mut Ctx<'_>) {
+        if let (Err(report), true) = (result, kind != JobKind::Editor) {
+            ctx.toast(report.to_string());
+        }
+        if kind == JobKind::Editor {
+            self.reload_port(ctx);
+        }
+    }
+
+    fn escape(&mut self, _ctx: &mut Ctx<'_>) -> Used {
+        if self.list.take().is_some() || self.side_mut(self.active).search_cancel() == Used::Yes {
+            return Used::Yes;
+        }
+        if self.note.take().is_some() { Used::Yes } else { Used::No }
+    }
+
+    fn save(&self) -> serde_json::Value {
+        serde_json::json!({
+            "reference": self.reference.cursor,
+            "port": self.port.cursor,
+            "active": if self.active == Half::Port { "port" } else { "reference" },
+            "follow": self.follow == Follow::On,
+        })
+    }
+
+    fn restore(&mut self, saved: &serde_json::Value, _ctx: &mut Ctx<'_>) {
+        self.take_back(saved);
+        self.restored = Some(saved.clone());
+    }
+}
+
+/// Where the halves stand inside the pane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Halves {
+    /// First column and width; width zero where it is not shown.
+    pub reference: (u16, u16),
+    pub port: (u16, u16),
+}
+
+impl Halves {
+    fn half_at(&self, column: u16) -> Option<Half> {
+        let inside = |(first, width): (u16, u16)| column >= first && column < first + width;
+        match (inside(self.reference), inside(self.port)) {
+            (true, _) => Some(Half::Reference),
+            (_, true) => Some(Half::Port),
+            _ => None,
+        }
+    }
+}
+
+/// Lays the halves out; one column between them is the divider.
+pub fn halves((width, _): (u16, u16), active: Half) -> Halves {
+    if width >= TWO_HALVES {
+        let left = width / 2;
+        return Halves { reference: (0, left), port: (left + 1, width - left - 1) };
+    }
+    match active {
+        Half::Reference => Halves { reference: (0, width), port: (0, 0) },
+        Half::Port => Halves { reference: (0, 0), port: (0, width) },
+    }
+}
+
+/// Rows of code: without the title above and the note below.
+pub fn code_height((_, height): (u16, u16)) -> u16 {
+    height.saturating_sub(2)
+}
+
+/// The harness and tracebacks name files in other ways than the list does.
+pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
+    a == b || a.ends_with(b) || b.ends_with(a)
+}
+
+/// Tells the configs pane which keys each side reads.
+fn keys_read(docs: &State) -> configs::Msg {
+    let keys =
+        |side: &Side| side.doc.iter().flat_map(|doc| doc.reads.iter().map(|read| read.key.clone())).collect();
+    configs::Msg::KeysRead { reference: keys(&docs.reference), port: keys(&docs.port) }
+}
