@@ -12,6 +12,7 @@ use crate::harness::data::{Event, RunResult, TwinRequest};
 use crate::port::Workspace;
 use crate::port::data::{AllowList, EditReceipt};
 use crate::port::edit::{Expect, apply_edit};
+use crate::tools::format_port::black_isort;
 use crate::util::blame::Report;
 use crate::util::id::sha256_hex;
 use crate::util::sink::Sink;
@@ -55,6 +56,6 @@ impl crate::tools::Services for ToolServices {
         text: String,
         cancel: CancellationToken,
     ) -> BoxFuture<'a, Result<String, Report>> {
-        async move { crate::port::format(&self.workspace, &text, &cancel).await }.boxed()
+        async move { black_isort(&self.workspace.python, &text, &cancel).await }.boxed()
     }
 }
