@@ -11,10 +11,11 @@ use crate::agent::machine::{Limits, Provider as Answers, Setup};
 use crate::agent::prompt::{Facts, Prompts};
 use crate::app::msg::PaneMsg;
 use crate::app::pane::chat::{Job, Msg};
+use crate::app::pane::harness::Msg as HarnessMsg;
 use crate::config::Provider;
 use crate::runtime::services::Services;
+use crate::tools::ToolEvent;
 use crate::util::blame::{Blame, Report};
-use crate::util::sink::discard;
 
 /// Runs one job to its end.
 pub(super) async fn run(
@@ -99,7 +100,9 @@ async fn run_tool(
     let connected = services.connected()?;
     let registry = connected.registry.as_ref().ok_or_else(no_tools)?;
     let call_id = run.call_id.clone();
-    let end = Box::new(registry.run(run, discard(), cancel).await);
+    let events =
+        sink.sink(|ToolEvent::Harness(event)| PaneMsg::Harness(HarnessMsg::ToolEvent(Box::new(event))));
+    let end = Box::new(registry.run(run, events, cancel).await);
     sink.send(PaneMsg::Chat(Msg::ToolEnded { call_id, end }));
     Ok(())
 }

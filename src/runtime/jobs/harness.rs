@@ -5,16 +5,41 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::JobSink;
-use crate::app::pane::harness::Job;
+use crate::app::msg::PaneMsg;
+use crate::app::pane::harness::{Job, Msg};
+use crate::harness::{HarnessError, store};
 use crate::runtime::services::Services;
 use crate::util::blame::Report;
 
 /// Runs one job to its end.
 pub(super) async fn run(
     job: Job,
-    _services: Arc<Services>,
-    _sink: JobSink,
-    _cancel: CancellationToken,
+    services: Arc<Services>,
+    sink: JobSink,
+    cancel: CancellationToken,
 ) -> Result<(), Report> {
-    match job {}
+    let connected = services.connected()?;
+    let harness = connected.harness.clone();
+    let done = match job {
+        Job::Open { model_type } => {
+            let results = harness.site().results.clone();
+            let last = tokio::task::spawn_blocking(move || {
+                let run = store::list(&results, &model_type, 1).pop()?;
+                let evidence = store::evidence(&run);
+                Some(Msg::Last { run: Box::new(run), evidence })
+            });
+            if let Ok(Some(last)) = last.await {
+                sink.send(PaneMsg::Harness(last));
+            }
+            harness.prewarm(&cancel).await
+        }
+        Job::Check { request } => {
+            let events = sink.sink(|event| PaneMsg::Harness(Msg::Event(Box::new(event))));
+            harness.check_twin(*request, events, cancel).await.map(|_| ())
+        }
+    };
+    match done {
+        Ok(()) | Err(HarnessError::Cancelled) => Ok(()),
+        Err(error) => Err(Report::from(&error)),
+    }
 }

@@ -1,0 +1,150 @@
+//! What a run says, taken into rows, status line, log and session.
+
+use super::{By, LOG_LINES, Last, Mark, Row, Running, State};
+use crate::app::facts::VerdictFacts;
+use crate::app::pane::Ctx;
+use crate::harness::data::{CheckRecord, Event, Evidence, RunResult, StoredRun, Verdict};
+use crate::session::data::Entry;
+use crate::util::text::one_line;
+
+impl State {
+    pub(super) fn event(&mut self, event: Event, by: By, ctx: &mut Ctx<'_>) {
+        match event {
+            Event::Warming => self.now("starting the worker", by, ctx),
+            Event::Started { run_id, checks, port_sha256, .. } => {
+                let saved = self.running.as_ref().and_then(|running| running.saved);
+                self.say(&format!("run {run_id} started"), ctx);
+                self.sha = port_sha256;
+                self.failed = None;
+                self.settle();
+                for row in self.rows.iter_mut().filter(|row| checks.contains(&row.record.id)) {
+                    row.mark = Mark::Pending;
+                }
+                let (since, text) = (ctx.now, "running".into());
+                self.running =
+                    Some(Running { by, since, elapsed: 0, saved, run_id: Some(run_id), checks, text });
+            }
+            Event::Progress { done, total, unit, text } => {
+                let count = total.map(|total| format!(" ({done} of {total} {unit})")).unwrap_or_default();
+                self.now(&format!("{text}{count}"), by, ctx);
+            }
+            Event::Metric { name, value, .. } => {
+                let value = value.map_or_else(|| "–".into(), |value| value.to_string());
+                self.say(&format!("{name} {value}"), ctx);
+            }
+            Event::Check { check } => self.checked(*check, ctx),
+            Event::Artifact { path, .. } => self.say(&format!("wrote {path}"), ctx),
+            Event::Log { text } => text.lines().for_each(|line| self.say(line, ctx)),
+            Event::Finished { result, seconds } => self.finished(*result, seconds, by, ctx),
+            Event::Ended { report } => {
+                self.say(&report.text, ctx);
+                if by == By::Model {
+                    self.running = None;
+                    self.settle();
+                }
+            }
+        }
+    }
+
+    /// Takes the last stored run, where nothing newer is known.
+    pub(super) fn loaded(&mut self, run: StoredRun, evidence: Evidence, ctx: &mut Ctx<'_>) {
+        if !self.is_empty() {
+            return;
+        }
+        let sha = run.port.map(|port| port.sha256);
+        self.sha = sha.clone().filter(|_| evidence == Evidence::Current);
+        for record in run.result.checks.clone() {
+            let run_id = run.result.run_id.clone();
+            self.put(Row { record, run_id, port_sha256: sha.clone(), mark: Mark::Fresh });
+        }
+        self.settle();
+        self.selected = 0;
+        self.remember(&run.result, (run.seconds, None, evidence), sha);
+        if evidence == Evidence::Current {
+            ctx.facts.verdict = Some(verdict(&run.result));
+        }
+    }
+
+    /// Adds a line to the log.
+    pub(super) fn say(&mut self, text: &str, ctx: &Ctx<'_>) {
+        let seconds = ctx.now / 1000;
+        self.log.push_back(format!("{:>2}:{:02} {}", seconds / 60, seconds % 60, one_line(text.trim_end())));
+        if self.log.len() > LOG_LINES {
+            self.log.pop_front();
+        }
+    }
+
+    fn now(&mut self, text: &str, by: By, ctx: &Ctx<'_>) {
+        self.say(text, ctx);
+        let text = one_line(text);
+        match &mut self.running {
+            Some(running) => running.text = text,
+            None => {
+                let (since, checks) = (ctx.now, Vec::new());
+                self.running =
+                    Some(Running { by, since, elapsed: 0, saved: None, run_id: None, checks, text });
+            }
+        }
+    }
+
+    fn checked(&mut self, record: CheckRecord, ctx: &Ctx<'_>) {
+        let figure = record.figure.as_ref().map_or_else(String::new, |figure| format!(" {figure}"));
+        let twin = record.twin.as_deref().unwrap_or_default();
+        self.say(&format!("{} {} {twin}{figure}", record.verdict.name(), record.id), ctx);
+        let run_id = self.running.as_ref().and_then(|running| running.run_id.clone()).unwrap_or_default();
+        let port_sha256 = self.sha.clone();
+        self.put(Row { record, run_id, port_sha256, mark: Mark::Fresh });
+    }
+
+    fn finished(&mut self, result: RunResult, seconds: f64, by: By, ctx: &mut Ctx<'_>) {
+        let saved = self.running.take().and_then(|running| running.saved);
+        let sha = self.sha.clone();
+        for record in result.checks.clone() {
+            let run_id = result.run_id.clone();
+            self.put(Row { record, run_id, port_sha256: sha.clone(), mark: Mark::Fresh });
+        }
+        self.drop_pending();
+        self.settle();
+        let latency = saved.map(|saved| ctx.now.saturating_sub(saved));
+        self.say(&format!("run {} ended: {}", result.run_id, result.verdict.name()), ctx);
+        self.remember(&result, (seconds, latency, Evidence::Current), sha);
+        ctx.facts.verdict = Some(verdict(&result));
+        if by == By::Pane {
+            ctx.record(Entry::Check { result: Box::new(result) });
+        }
+    }
+
+    fn remember(
+        &mut self,
+        result: &RunResult,
+        (seconds, latency, evidence): (f64, Option<u64>, Evidence),
+        port_sha256: Option<String>,
+    ) {
+        let environment = result.environment.clone();
+        let (run_id, variant) = (result.run_id.clone(), one_line(&result.variant));
+        self.last = Some(Last { run_id, variant, port_sha256, environment, seconds, latency, evidence });
+    }
+}
+
+/// Says a verdict in the few words of the status line.
+fn verdict(result: &RunResult) -> VerdictFacts {
+    let run_id = result.run_id.clone();
+    let worst = result.checks.iter().min_by_key(|check| check.verdict.rank());
+    let passed = result.checks.iter().filter(|check| check.run_verdict() == Verdict::Pass).count();
+    let glyph = match result.verdict {
+        Verdict::Pass => '✓',
+        Verdict::Suspect => '?',
+        Verdict::Fail => '✗',
+        Verdict::CouldNotRun => '!',
+    };
+    let text = match (result.verdict, worst) {
+        (Verdict::Pass, _) | (_, None) => format!("harness {passed}/{}", result.checks.len()),
+        (_, Some(check)) => {
+            let figure = check.figure.as_ref().map(|figure| format!(" {figure}")).unwrap_or_default();
+            let place =
+                check.first_divergence.as_ref().map(|place| format!(" at {}", one_line(&place.module)));
+            format!("{}{figure}{}", check.id, place.unwrap_or_default())
+        }
+    };
+    VerdictFacts { glyph, pass: result.verdict == Verdict::Pass, text, run_id }
+}

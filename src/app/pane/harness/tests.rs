@@ -1,0 +1,186 @@
+use super::*;
+use crate::app::facts::WorkspaceFacts;
+use crate::app::job::JobId;
+use crate::app::key::Key;
+use crate::app::update::update;
+use crate::app::{Effect, Msg as AppMsg, State as App};
+use crate::harness::data::{CheckError, CheckRecord, CheckVerdict, Divergence, Figure, Kind, RunResult, SCHEMA, Verdict};
+
+/// A workbench on `arcee` with its workspace ready, the harness pane in focus.
+fn bench() -> App {
+    let mut app = App { focus: PaneId::Harness, ..App::default() };
+    app.facts.model_type = Some("arcee".into());
+    app.facts.workspace = Some(WorkspaceFacts { port: Some("/w/arcee.py".into()), ..WorkspaceFacts::default() });
+    update(&mut app, 0, AppMsg::Resize(80, 24));
+    let effects = post(&mut app, 0, Msg::WorkspaceReady);
+    assert!(matches!(&effects[..], [Effect::Start(JobId(1), effect::Job::Harness(Job::Open { .. }))]));
+    update(&mut app, 0, AppMsg::Ended(JobId(1), Ok(())));
+    app
+}
+
+fn post(app: &mut App, now: Millis, msg: Msg) -> Vec<Effect> {
+    update(app, now, AppMsg::Post(PaneMsg::Harness(msg)))
+}
+
+fn press(app: &mut App, now: Millis, key: char) -> Vec<Effect> {
+    update(app, now, AppMsg::Key(Key::char(key)))
+}
+
+fn asked(effects: &[Effect]) -> Option<Vec<CheckId>> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Start(_, effect::Job::Harness(Job::Check { request })) => Some(request.checks.clone()),
+        _ => None,
+    })
+}
+
+fn say(app: &mut App, now: Millis, job: u64, event: Event) -> Vec<Effect> {
+    update(app, now, AppMsg::Job(JobId(job), PaneMsg::Harness(Msg::Event(Box::new(event)))))
+}
+
+fn record(id: CheckId, twin: &str, verdict: CheckVerdict) -> CheckRecord {
+    let error = CheckError { kind: Kind::Bug, text: String::new(), hint: None };
+    let place = Divergence { module: "layers.0.mlp".into(), reference: None, port: Some("arcee.py:47".into()) };
+    CheckRecord {
+        verdict,
+        error: None,
+        figure: Some(Figure::Number(0.29)),
+        twin: Some(twin.into()),
+        first_divergence: (verdict == CheckVerdict::Fail).then_some(place),
+        ..CheckRecord::failed(id, error)
+    }
+}
+
+fn result(run_id: &str, verdict: Verdict, checks: Vec<CheckRecord>) -> RunResult {
+    let (model_type, variant) = ("arcee".into(), "defaults".into());
+    let environment = Environment::new();
+    RunResult { schema: SCHEMA, run_id: run_id.into(), model_type, variant, verdict, checks, environment }
+}
+
+/// Plays a run as a job: started, its checks, finished at `end`.
+fn play(app: &mut App, (job, start, end): (u64, Millis, Millis), sha: &str, result: RunResult) -> Vec<Effect> {
+    let mut checks: Vec<CheckId> = result.checks.iter().map(|check| check.id).collect();
+    checks.dedup();
+    let (run_id, model_type) = (result.run_id.clone(), "arcee".into());
+    say(app, start, job, Event::Started { run_id, model_type, checks, port_sha256: Some(sha.into()) });
+    for check in &result.checks {
+        say(app, end, job, Event::Check { check: Box::new(check.clone()) });
+    }
+    let effects = say(app, end, job, Event::Finished { result: Box::new(result), seconds: 0.1 });
+    update(app, end, AppMsg::Ended(JobId(job), Ok(())));
+    effects
+}
+
+fn shown(app: &App) -> Vec<String> {
+    let row = |row: &Row| {
+        let twin = row.record.twin.as_deref().unwrap_or_default();
+        format!("{} {} {twin} {:?}", row.record.verdict.sign(), row.record.id, row.mark)
+    };
+    app.panes.harness.rows.iter().map(row).collect()
+}
+
+fn failed_run() -> RunResult {
+    let exact = record(CheckId::Exact, "std 1.0", CheckVerdict::Fail);
+    let checks = vec![record(CheckId::Dtype, "bf16", CheckVerdict::Pass), exact];
+    result("r1", Verdict::Fail, checks)
+}
+
+#[test]
+fn a_save_starts_a_run_and_its_verdict_carries_the_measured_latency() {
+    let mut app = bench();
+    let effects = post(&mut app, 1_000, Msg::PortSaved { at: 1_000 });
+    assert_eq!(asked(&effects), Some(CheckId::ALL.to_vec()));
+    let effects = play(&mut app, (2, 1_010, 1_120), "a", failed_run());
+    let pane = &app.panes.harness;
+    assert_eq!(pane.last.as_ref().and_then(|last| last.latency), Some(120));
+    assert_eq!(shown(&app), ["✗ exact std 1.0 Fresh", "✓ dtype bf16 Fresh"]);
+    let verdict = app.facts.verdict.clone().expect("the status line's words");
+    assert_eq!((verdict.glyph, verdict.text.as_str()), ('✗', "exact 2.9e-01 at layers.0.mlp"));
+    let recorded = |effect: &Effect| {
+        matches!(effect, Effect::Record(entry) if matches!(**entry, crate::session::data::Entry::Check { .. }))
+    };
+    assert_eq!(effects.iter().filter(|effect| recorded(effect)).count(), 1);
+}
+
+#[test]
+fn rerunning_what_failed_leaves_the_others_and_says_that_they_are_older() {
+    let mut app = bench();
+    press(&mut app, 0, 'r');
+    play(&mut app, (2, 0, 100), "a", failed_run());
+    assert_eq!(asked(&press(&mut app, 200, 'R')), Some(vec![CheckId::Exact]));
+    let exact = record(CheckId::Exact, "std 1.0", CheckVerdict::Pass);
+    play(&mut app, (3, 200, 300), "b", result("r2", Verdict::Pass, vec![exact]));
+    assert_eq!(shown(&app), ["✓ exact std 1.0 Fresh", "✓ dtype bf16 Older"]);
+    assert_eq!(asked(&press(&mut app, 400, 'R')), None);
+}
+
+#[test]
+fn a_run_marks_its_rows_and_drops_those_it_did_not_give_again() {
+    let mut app = bench();
+    press(&mut app, 0, 'r');
+    play(&mut app, (2, 0, 100), "a", failed_run());
+    press(&mut app, 200, 'r');
+    let checks = vec![CheckId::Exact];
+    let (run_id, model_type) = ("r2".into(), "arcee".into());
+    say(&mut app, 200, 3, Event::Started { run_id, model_type, checks, port_sha256: Some("a".into()) });
+    assert_eq!(shown(&app), ["✗ exact std 1.0 Pending", "✓ dtype bf16 Fresh"]);
+    let exact = record(CheckId::Exact, "std 0.05", CheckVerdict::Pass);
+    let result = Box::new(result("r2", Verdict::Pass, vec![exact]));
+    say(&mut app, 300, 3, Event::Finished { result, seconds: 0.1 });
+    assert_eq!(shown(&app), ["✓ exact std 0.05 Fresh", "✓ dtype bf16 Fresh"]);
+}
+
+#[test]
+fn going_to_the_divergence_moves_the_sources_and_the_focus() {
+    let mut app = bench();
+    press(&mut app, 0, 'g');
+    assert_eq!(app.focus, PaneId::Harness);
+    press(&mut app, 0, 'r');
+    play(&mut app, (2, 0, 100), "a", failed_run());
+    press(&mut app, 200, 'g');
+    assert_eq!(app.focus, PaneId::Source);
+}
+
+#[test]
+fn evidence_and_log_open_over_the_rows_and_escape_closes_them() {
+    let mut app = bench();
+    press(&mut app, 0, 'r');
+    play(&mut app, (2, 0, 100), "a", failed_run());
+    let enter = Key::plain(crate::app::key::Code::Enter);
+    let escape = Key::plain(crate::app::key::Code::Esc);
+    let mut faces = Vec::new();
+    for key in [enter, escape, Key::char('l'), Key::char('l')] {
+        update(&mut app, 200, AppMsg::Key(key));
+        faces.push(app.panes.harness.face);
+    }
+    assert_eq!(faces, [Face::Evidence, Face::Rows, Face::Log, Face::Rows]);
+}
+
+#[test]
+fn an_interrupt_cancels_the_run_and_keeps_the_last_words() {
+    let mut app = bench();
+    press(&mut app, 0, 'r');
+    play(&mut app, (2, 0, 100), "a", failed_run());
+    press(&mut app, 200, 'r');
+    let effects = update(&mut app, 300, AppMsg::Key(Key::ctrl('c')));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Cancel(JobId(3)))));
+    assert_eq!(app.panes.harness.running, None);
+    assert_eq!(shown(&app), ["✗ exact std 1.0 Fresh", "✓ dtype bf16 Fresh"]);
+}
+
+#[test]
+fn a_run_of_the_model_is_shown_but_not_recorded_twice() {
+    let mut app = bench();
+    let event = Event::Finished { result: Box::new(failed_run()), seconds: 0.1 };
+    let effects = post(&mut app, 0, Msg::ToolEvent(Box::new(event)));
+    assert!(effects.is_empty());
+    assert_eq!(shown(&app).len(), 2);
+}
+
+#[test]
+fn a_run_without_a_verdict_says_why() {
+    let mut app = bench();
+    press(&mut app, 0, 'r');
+    let report = Report::new(crate::util::blame::Blame::Environment, "no worker").hint("run `mlxport doctor`");
+    update(&mut app, 10, AppMsg::Ended(JobId(2), Err(report.clone())));
+    assert_eq!((&app.panes.harness.failed, &app.panes.harness.running), (&Some(report), &None));
+}
