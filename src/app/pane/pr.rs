@@ -26,10 +26,15 @@ mod fields;
 mod layer;
 mod saved;
 
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
+
 pub use actions::{ACTIONS, Action};
 pub use cursor::{Cursor, Unit};
 pub use fields::{COMMIT, Fields, Mode, Shown, TITLE};
-pub use layer::{Layer, Prompt};
+pub use layer::{Ask, Layer, Prompt};
 
 /// What jobs and other panes tell it.
 #[derive(Clone, Debug)]

@@ -80,14 +80,22 @@ impl State {
 
     fn step_diff(&mut self, by: i32) {
         let Some(file) = self.chosen() else { return };
-        let heads = heads(file, self.cursor.unit);
         let order: Vec<LineId> = changed(file).filter_map(|row| row.id).collect();
         let rank_of = |id: LineId| order.iter().position(|line| *line == id).unwrap_or(0);
         let here = self.cursor.line.map_or(0, rank_of);
-        let at = heads.iter().rposition(|head| rank_of(*head) <= here).unwrap_or(0);
-        let Some(line) = heads.get(moved(at, by, heads.len())).copied() else { return };
-        self.cursor.rank = rank_of(line);
-        self.cursor.line = Some(line);
+        // A page goes by lines, whatever a key takes: a hunk may be taller than the screen.
+        let unit = if by.abs() == 1 { self.cursor.unit } else { Unit::Line };
+        let heads: Vec<usize> = heads(file, unit).into_iter().map(rank_of).collect();
+        let next = heads.iter().copied().find(|head| *head > here);
+        let previous = heads.iter().rev().copied().find(|head| *head < here);
+        let last = order.len().saturating_sub(1);
+        let rank = match by {
+            1 => next.unwrap_or(last),
+            -1 => previous.unwrap_or(0),
+            by => moved(here, by, order.len()),
+        };
+        self.cursor.rank = rank;
+        self.cursor.line = order.get(rank).copied();
     }
 
     /// Goes to the next unit that has something unstaged, so that repeated Space walks through the file.

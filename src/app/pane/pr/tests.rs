@@ -1,0 +1,253 @@
+use super::fixture::{bare, loaded, press, say, state};
+use super::{Ask, Job, Layer, Mode, Msg, PersonRequest, Section};
+use crate::app::effect::Job as AppJob;
+use crate::app::msg::Msg as AppMsg;
+use crate::app::update::update;
+use crate::app::{Effect, State};
+use crate::pr::data::staging::Held;
+use crate::pr::data::{
+    Aim, FieldId, GateId, GateState, HandOver, LineId, Outcome, Plan, Selection, Undo, Where,
+};
+use crate::session::data::PersonStep;
+
+/// The acts of the person among effects, in words.
+fn acts(effects: &[Effect]) -> Vec<String> {
+    let act = |effect: &Effect| match effect {
+        Effect::Person(_, PersonRequest::Stage { path, selection, aim, .. }) => {
+            Some(format!("{aim:?} {path} {}", selected(selection)))
+        }
+        Effect::Person(_, PersonRequest::Undo { undo, .. }) => Some(format!("undo {}", undo.path)),
+        Effect::Person(_, PersonRequest::Commit { message, .. }) => Some(format!("commit {message:?}")),
+        Effect::Person(_, PersonRequest::Push { typed, .. }) => Some(format!("push {typed}")),
+        _ => None,
+    };
+    effects.iter().filter_map(act).collect()
+}
+
+fn selected(selection: &Selection) -> String {
+    match selection {
+        Selection::File => "whole".into(),
+        Selection::Lines(lines) => format!("{:?}", lines.iter().map(|line| line.0).collect::<Vec<_>>()),
+    }
+}
+
+fn plan() -> Plan {
+    Plan {
+        branch: "add-arcee".into(),
+        commit: "1a2b3c4d5e6f".into(),
+        url: "https://github.com/person/mlx-lm".into(),
+        commands: vec!["git push fork add-arcee".into()],
+    }
+}
+
+fn voice(state: &State, id: &str) -> String {
+    state.panes.pr.fields.voice(&FieldId(id.into())).expect("a field").text()
+}
+
+#[test]
+fn the_workspace_brings_the_branch() {
+    let mut state = bare(80, 24);
+    let effects = say(&mut state, Msg::WorkspaceReady);
+    let load = |effect: &Effect| matches!(effect, Effect::Start(_, AppJob::Pr(Job::Load { model_type: Some(name), .. })) if name == "arcee");
+    assert!(effects.iter().any(load), "{effects:?}");
+    let mut none = State::default();
+    assert!(say(&mut none, Msg::WorkspaceReady).is_empty());
+}
+
+#[test]
+fn space_stages_the_file_in_the_list_and_the_unit_in_the_diff() {
+    let mut state = state(80, 24);
+    assert_eq!(acts(&press(&mut state, "<space>")), ["Stage mlx_lm/models/arcee.py whole"]);
+    // The first hunk is staged already: Space takes it out; the second goes in.
+    assert_eq!(acts(&press(&mut state, "\n<space>")), ["Unstage mlx_lm/models/arcee.py [3, 5]"]);
+    assert_eq!(acts(&press(&mut state, "j<space>")), ["Stage mlx_lm/models/arcee.py [84, 85]"]);
+    assert_eq!(acts(&press(&mut state, "a<space>")), ["Stage mlx_lm/models/arcee.py [84]"]);
+    assert_eq!(acts(&press(&mut state, "h<down>\n<space>")), ["Stage tests/test_models.py [1403]"]);
+}
+
+#[test]
+fn a_range_takes_the_lines_between_and_stages_what_is_not_staged() {
+    let mut state = state(80, 24);
+    press(&mut state, "\nG");
+    assert_eq!(state.panes.pr.cursor.line, Some(LineId(85)));
+    press(&mut state, "v<up><up>");
+    assert_eq!(state.panes.pr.taken(), [5, 84, 85].map(LineId));
+    assert_eq!(acts(&press(&mut state, "<space>")), ["Stage mlx_lm/models/arcee.py [84, 85]"]);
+    assert_eq!(state.panes.pr.cursor.anchor, None);
+    press(&mut state, "v<esc>");
+    assert_eq!(state.panes.pr.cursor.anchor, None, "Esc drops the range");
+}
+
+#[test]
+fn the_cursor_stays_on_its_line_when_the_diff_is_read_again() {
+    let mut state = state(80, 24);
+    press(&mut state, "\naj");
+    let line = state.panes.pr.cursor.line;
+    let mut now = loaded();
+    now.snapshot.files[0].hunks.remove(0);
+    say(&mut state, Msg::Loaded(Box::new(loaded())));
+    assert_eq!(state.panes.pr.cursor.line, line);
+    say(&mut state, Msg::Loaded(Box::new(now)));
+    assert_eq!(state.panes.pr.cursor.line, Some(LineId(85)), "the line is gone: the one in its place");
+}
+
+#[test]
+fn z_takes_the_last_staging_back_and_zooms_nothing() {
+    let mut state = state(80, 24);
+    assert_eq!(acts(&press(&mut state, "z")), Vec::<String>::new());
+    let held = Held { mode: 0o100644, blob: "1".into() };
+    for path in ["a", "b"] {
+        say(&mut state, Msg::Staged(Undo { path: path.into(), before: None, after: Some(held.clone()) }));
+    }
+    assert_eq!(acts(&press(&mut state, "zz")), ["undo b", "undo a"]);
+    assert_eq!(state.choice.zoom, crate::app::layout::Zoom::Off);
+}
+
+#[test]
+fn typing_goes_into_the_field_and_its_letters_are_no_keys() {
+    let mut state = state(80, 24);
+    press(&mut state, "iPush jack z<space>?<esc>");
+    assert_eq!(voice(&state, "title"), "Push jack z ?");
+    assert_eq!((state.panes.pr.section, state.panes.pr.fields.mode), (Section::Voice, Mode::Moving));
+    press(&mut state, "<down><down>\nWith help.\nTwo lines.<esc>");
+    assert_eq!(voice(&state, "requirements/ai-usage-disclosure"), "With help.\nTwo lines.");
+    press(&mut state, "\n<tab>Arcee<esc>");
+    assert_eq!(voice(&state, "model-information/name"), "Arcee");
+}
+
+#[test]
+fn drafts_survive_a_kill_and_a_template_that_changed() {
+    let mut state = state(80, 24);
+    press(&mut state, "iAdd arcee<esc>cwip");
+    let saved = crate::app::pane::Pane::save(&state.panes.pr);
+    let mut again = bare(80, 24);
+    let live = crate::session::data::Live {
+        panes: [("pr".to_string(), saved)].into(),
+        ..crate::session::data::Live::default()
+    };
+    update(&mut again, 0, AppMsg::Restore(Box::new(live)));
+    say(&mut again, Msg::Loaded(Box::new(loaded())));
+    assert_eq!((voice(&again, "title"), voice(&again, "commit")), ("Add arcee".into(), "wip".into()));
+    assert_eq!(again.panes.pr.section, Section::Voice);
+}
+
+#[test]
+fn a_commit_has_exactly_what_was_typed_and_leaves_the_draft_until_it_is_made() {
+    let mut state = state(80, 24);
+    assert_eq!(acts(&press(&mut state, "c<alt-enter>")), Vec::<String>::new(), "nothing written");
+    let made = press(&mut state, "Add arcee\n\nNo gate.<alt-enter>");
+    assert_eq!(acts(&made), ["commit \"Add arcee\\n\\nNo gate.\""]);
+    assert_eq!(voice(&state, "commit"), "Add arcee\n\nNo gate.");
+    say(&mut state, Msg::Committed("1a2b3c4d5e6f".into()));
+    assert_eq!(voice(&state, "commit"), "");
+}
+
+#[test]
+fn a_push_needs_the_branch_typed_and_a_paste_does_not_count() {
+    let mut state = state(80, 24);
+    assert!(
+        press(&mut state, "P")
+            .iter()
+            .any(|effect| matches!(effect, Effect::Start(_, AppJob::Pr(Job::Plan { .. }))))
+    );
+    say(&mut state, Msg::Planned(plan()));
+    update(&mut state, 0, AppMsg::Paste("add-arcee".into()));
+    assert_eq!(acts(&press(&mut state, "\n")), Vec::<String>::new());
+    assert_eq!(acts(&press(&mut state, "add-arce\n")), Vec::<String>::new());
+    assert!(
+        matches!(&state.panes.pr.layer, Some(Layer::Prompt(prompt)) if matches!(prompt.ask, Ask::Push(_)))
+    );
+    assert_eq!(acts(&press(&mut state, "add-arcee\n")), ["push add-arcee"]);
+    assert!(state.panes.pr.layer.is_none());
+    say(&mut state, Msg::Planned(plan()));
+    assert_eq!(acts(&press(&mut state, "<esc>\n")), Vec::<String>::new(), "Esc goes back");
+}
+
+#[test]
+fn the_link_waits_for_gates_that_fail_and_a_written_reason_lets_it_through() {
+    let mut state = state(80, 24);
+    say(&mut state, Msg::Pushed(HandOver { plan: plan(), outcome: Outcome::Pushed }));
+    assert!(state.panes.pr.link().expect_err("the template is empty").starts_with("1 gates fail"));
+    press(&mut state, "<esc>lll");
+    let at =
+        state.panes.pr.gates.iter().position(|gate| gate.id == GateId::TemplateComplete).expect("listed");
+    press(&mut state, &"j".repeat(at));
+    press(&mut state, "\n\nfilled on the web page\n");
+    assert_eq!(state.panes.pr.gates[at].state, GateState::Overridden("filled on the web page".into()));
+    assert!(
+        state.panes.pr.link().expect("a link").starts_with("https://github.com/ml-explore/mlx-lm/compare/")
+    );
+}
+
+#[test]
+fn a_paste_that_repeats_the_model_is_stopped_until_a_reason_is_written() {
+    let said = "The MLP has no gate, so it uses a squared ReLU between two linear projections.";
+    let mut state = state(80, 24);
+    state.facts.assistant_said = vec![said.into()];
+    press(&mut state, "i");
+    update(&mut state, 0, AppMsg::Paste(said.into()));
+    assert_eq!(voice(&state, "title"), "");
+    press(&mut state, "<esc>");
+    assert_eq!(
+        (voice(&state, "title"), state.panes.pr.fields.mode),
+        (String::new(), Mode::Typing),
+        "left out"
+    );
+    update(&mut state, 0, AppMsg::Paste(said.into()));
+    press(&mut state, "\nI wrote it first\n");
+    assert_eq!(voice(&state, "title"), said);
+    let own = state.panes.pr.gates.iter().find(|gate| gate.id == GateId::ProseOwn).expect("listed");
+    assert_eq!(own.state, GateState::Fail, "the whole field is still compared");
+}
+
+#[test]
+fn output_enters_from_a_stored_run_only_and_never_into_the_commit_message() {
+    let mut state = state(80, 24);
+    press(&mut state, "o\n");
+    let text = voice(&state, "verification/output");
+    assert!(text.starts_with("```text run 20261123T000000-3f2a11\n$ mlxport check twin arcee\n"), "{text}");
+    press(&mut state, "c<alt-o>\n");
+    assert_eq!(voice(&state, "commit"), "");
+}
+
+#[test]
+fn recorded_steps_are_the_same_requests_and_play_only_in_a_demo() {
+    let steps = [
+        PersonStep::Stage { path: "a.py".into() },
+        PersonStep::Voice { field: "model-information/name".into(), text: "Arcee".into() },
+        PersonStep::Commit { message: "Add arcee".into() },
+        PersonStep::Push { branch: "add-arcee".into() },
+    ];
+    let play = |state: &mut State| {
+        let effects =
+            steps.iter().flat_map(|step| update(state, 0, AppMsg::Recorded(Box::new(step.clone()))));
+        acts(&effects.collect::<Vec<_>>())
+    };
+    let mut plain = state(80, 24);
+    assert_eq!(play(&mut plain), Vec::<String>::new());
+    let mut demo = state(80, 24);
+    demo.facts.demo = Some(crate::app::facts::DemoFacts::default());
+    assert_eq!(play(&mut demo), ["Stage a.py whole", "commit \"Add arcee\"", "push add-arcee"]);
+    assert_eq!(voice(&demo, "model-information/name"), "Arcee");
+}
+
+#[test]
+fn a_failed_act_is_shown_and_the_branch_is_read_again() {
+    let mut state = state(80, 24);
+    let effects = press(&mut state, "<space>");
+    let id = effects.iter().find_map(|effect| match effect {
+        Effect::Person(id, _) => Some(*id),
+        _ => None,
+    });
+    let report = crate::util::blame::Report::new(crate::util::blame::Blame::User, "the index is locked");
+    let effects = update(&mut state, 0, AppMsg::Ended(id.expect("an act"), Err(report.clone())));
+    assert_eq!(state.panes.pr.trouble, Some(report));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Start(_, AppJob::Pr(Job::Load { .. })))));
+}
+
+#[test]
+fn fixtures_have_every_place() {
+    let places: Vec<Where> =
+        loaded().snapshot.files[0].hunks.iter().flat_map(|hunk| &hunk.rows).map(|row| row.place).collect();
+    assert!(places.contains(&Where::Staged) && places.contains(&Where::Unstaged));
+}
