@@ -116,7 +116,7 @@ fn file(layers: &FileLayers) -> FileDiff {
         obstacle: layers.obstacle.as_ref().map(obstacle),
     };
     if diff.kind == FileKind::Text && diff.obstacle.is_none() {
-        let raw = overlay(pairs.map(|side| bytes(side)));
+        let raw = overlay(pairs.map(bytes));
         diff.hunks = hunks(&layers.path, &raw);
         diff.counts = counts(&raw);
     }

@@ -84,7 +84,7 @@ fn some_lines(
         return Err(PrError::Whole { path: layers.path.clone() });
     }
     let sides = [&layers.base, &layers.head, &layers.index, &layers.worktree];
-    let rows = overlay(sides.map(|side| bytes(side)));
+    let rows = overlay(sides.map(bytes));
     let ids = ids(&layers.path, &rows);
     let known: HashSet<_> = ids.iter().flatten().copied().collect();
     if !chosen.is_subset(&known) {

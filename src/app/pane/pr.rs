@@ -45,8 +45,8 @@ pub enum Msg {
     Recorded(Box<PersonStep>),
     /// Files of the checkout changed: an edit was accepted, the port was saved.
     FilesChanged,
-    /// The person accepted this text from the model: lines to count for the fact sheet.
-    Accepted(String),
+    /// The person accepted an edit in which the model added these lines: to count for the fact sheet.
+    Accepted(Vec<String>),
     /// How many of the model's proposals wait for a decision.
     Waiting(usize),
     Loaded(Box<Loaded>),
@@ -137,8 +137,6 @@ pub struct State {
     undo: Vec<Undo>,
     acts: u32,
     loaded: Option<Millis>,
-    /// Lines the model wrote and the person accepted.
-    accepted: Vec<String>,
 }
 
 /// How old the diff may be before a key in the pane has it read again.
@@ -198,7 +196,7 @@ impl State {
         match msg {
             Msg::WorkspaceReady | Msg::FilesChanged => self.load(ctx),
             Msg::Recorded(step) => self.recorded(*step, ctx),
-            Msg::Accepted(text) => self.accepted.extend(text.lines().map(str::to_string)),
+            Msg::Accepted(lines) => self.checks.accept(lines),
             Msg::Waiting(count) => self.checks.waiting = Some(count),
             Msg::Loaded(loaded) => self.loaded(*loaded, ctx),
             Msg::Staged(undo) => self.undo.push(undo),
@@ -207,6 +205,7 @@ impl State {
             Msg::Planned(plan) => self.layer = Some(Layer::push(plan)),
             Msg::Pushed(done) => self.after_push(done, ctx),
         }
+        self.recount(ctx.facts);
         self.settle(ctx);
     }
 
@@ -215,7 +214,7 @@ impl State {
         self.snapshot.as_ref()?.file(self.file.as_deref()?)
     }
 
-    /// Says whether a job of the pane runs, and which.
+    /// Gives the checkout, or says that there is none yet.
     fn checkout(&mut self, ctx: &mut Ctx<'_>) -> Option<PathBuf> {
         let checkout = ctx.facts.workspace.as_ref().map(|workspace| workspace.checkout.clone());
         if checkout.is_none() {
@@ -249,11 +248,10 @@ impl State {
         self.keep_place();
     }
 
-    /// Computes what follows from the rest: gates and facts.
+    /// Computes the gates from what is known; cheap enough for every key.
     fn settle(&mut self, ctx: &mut Ctx<'_>) {
         self.gates = self.compute_gates(ctx.facts);
         self.gate = self.gate.min(self.gates.len().saturating_sub(1));
-        self.facts = self.fact_sentence(ctx.facts);
     }
 
     fn person(&mut self, title: &str, request: PersonRequest, ctx: &mut Ctx<'_>) {
@@ -269,6 +267,7 @@ impl Pane for State {
             (Some(Layer::HandOver), _, _) => &["handover"],
             (Some(Layer::Outputs(_)), _, _) => &["outputs"],
             (Some(_), _, _) => &["prompt"],
+            (None, Mode::Typing, _) if self.fields.is_at(COMMIT) => &["message", "voice"],
             (None, Mode::Typing, _) => &["voice"],
             (None, _, Section::Files) => &["files", "moving"],
             (None, _, Section::Diff) => &["diff", "moving"],

@@ -43,6 +43,11 @@ impl PrSnapshot {
         self.files.iter().any(|file| file.staged != Part::None)
     }
 
+    /// Gives what would stop a commit, before one is tried: no branch, no identity.
+    pub fn hindrance(&self) -> Option<&Report> {
+        self.branch.as_ref().err().or(self.identity.as_ref().err())
+    }
+
     /// Finds a file by its path.
     pub fn file(&self, path: &str) -> Option<&FileDiff> {
         self.files.iter().find(|file| file.path == path)

@@ -143,7 +143,7 @@ fn prose(text: &str) -> String {
 // A few words of code are names; a sentence between backticks is still a sentence.
 fn without_code(line: &str) -> String {
     let parts: Vec<&str> = line.split('`').collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return line.to_string();
     }
     let keep = |(at, part): (usize, &&str)| match at % 2 == 1 && part.split_whitespace().count() < RUN {

@@ -8,6 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::app::State as App;
 use crate::app::pane::pr::{Section, State};
+use crate::pr::data::PrSnapshot;
 use crate::ui::Canvas;
 use crate::util::text::{one_line, truncate};
 
@@ -51,6 +52,8 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, state: &State, view: &mut View) {
     let mut area = canvas.area;
     if let Some(report) = &state.trouble {
         area = bottom(canvas, area, &report.to_string(), canvas.theme.fail);
+    } else if let Some(report) = state.snapshot.as_ref().and_then(PrSnapshot::hindrance) {
+        area = bottom(canvas, area, &report.to_string(), canvas.theme.warn);
     }
     if state.snapshot.is_none() {
         let lines = [

@@ -9,7 +9,7 @@ use crate::agent::machine::{Input, Machine, Notice, Output, Provider, Setup, Sta
 use crate::app::effect::{Effect, Job as AnyJob};
 use crate::app::job::JobKind;
 use crate::app::msg::PaneMsg;
-use crate::app::pane::{Ctx, harness, source};
+use crate::app::pane::{Ctx, harness, pr, source};
 use crate::session::data::{Entry as Logged, PersonStep};
 use crate::tools::data::{Artifact, Prepared, ToolEnd};
 use crate::util::blame::Report;
@@ -200,6 +200,7 @@ impl State {
             if let Artifact::Edit { .. } = artifact {
                 ctx.post(PaneMsg::Source(source::Msg::PortChanged));
                 ctx.post(PaneMsg::Harness(harness::Msg::PortSaved { at: ctx.now }));
+                ctx.post(PaneMsg::Pr(pr::Msg::FilesChanged));
             }
         }
         let summary = end.summary.clone();

@@ -10,7 +10,8 @@ use crate::agent::machine::Input;
 use crate::app::Millis;
 use crate::app::editor::Editor;
 use crate::app::key::{Code, Key};
-use crate::app::pane::{Ctx, Used};
+use crate::app::msg::PaneMsg;
+use crate::app::pane::{Ctx, Used, pr};
 
 /// Keys that agree are not taken this soon after the approval appeared.
 const SETTLE_MS: Millis = 350;
@@ -140,6 +141,9 @@ impl State {
             Decision::Accept | Decision::AcceptEdited { .. } => counts.edits_accepted += 1,
             Decision::Deny { .. } => counts.edits_denied += 1,
         }
+        if !matches!(decision, Decision::Deny { .. }) {
+            ctx.post(PaneMsg::Pr(pr::Msg::Accepted(added(&judge.rows))));
+        }
         let call_id = judge.proposal.call_id;
         self.feed(Input::Decided { call_id, decision }, ctx);
     }
@@ -150,6 +154,12 @@ impl State {
             judge.scroll = judge.scroll.saturating_add_signed(by).min(last);
         }
     }
+}
+
+/// Gives the lines that the model wrote, for the fact sheet of the pull request.
+fn added(rows: &[DiffRow]) -> Vec<String> {
+    let of_model = rows.iter().filter(|row| row.kind == DiffKind::Added);
+    of_model.map(|row| row.parts.iter().map(|(_, text)| text.as_str()).collect()).collect()
 }
 
 /// Makes the rows of a diff, with the changed words of changed lines marked.

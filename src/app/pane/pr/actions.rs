@@ -79,7 +79,7 @@ pub const ACTIONS: &[Binding] = &[
         "pr.voice-commit",
         "Commit with this message",
         &["alt-enter", "ctrl-s"],
-        ("voice", 1),
+        ("message", 1),
         pr(Action::Confirm),
     ),
     row("pr.voice-output", "Insert program output", &["alt-o"], ("voice", 2), pr(Action::Output)),

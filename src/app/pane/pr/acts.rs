@@ -61,13 +61,13 @@ impl State {
     /// Does what the open prompt asks, or commits.
     pub(super) fn confirm(&mut self, ctx: &mut Ctx<'_>) {
         match self.layer.take() {
-            Some(Layer::Outputs(at)) => self.insert_output(at, ctx),
+            Some(Layer::Outputs(at)) => self.insert_output(at),
             Some(Layer::HandOver) => {}
             Some(Layer::Prompt(prompt)) => {
                 let typed = prompt.editor.text().trim().to_string();
                 self.answer(prompt.ask, typed, ctx);
             }
-            None if self.fields.here().is_some_and(|shown| shown.id.0 == COMMIT) => self.commit(ctx),
+            None if self.fields.is_at(COMMIT) => self.commit(ctx),
             None => ctx.toast("c goes to the commit message; Alt-Enter commits there"),
         }
     }
@@ -100,6 +100,7 @@ impl State {
                     if let Some(voice) = self.fields.voice_here() {
                         voice.paste(cleared);
                     }
+                    self.recount(ctx.facts);
                 }
                 Err(stopped) => {
                     ctx.toast("Write the reason; Esc leaves the paste out");
@@ -170,8 +171,14 @@ impl State {
     /// Gives the compare page, unless a gate fails that nobody answered for. What was not checked does not hide it.
     pub fn link(&self) -> Result<String, String> {
         let failing = self.gates.iter().filter(|gate| gate.state == GateState::Fail).count();
-        if failing > 0 {
-            return Err(format!("{failing} gates fail: mend them, or answer for each with Enter"));
+        match failing {
+            0 => {}
+            1 => return Err("a gate fails: mend it, or answer for it with Enter in the gates".into()),
+            _ => {
+                return Err(format!(
+                    "{failing} gates fail: mend them, or answer for each with Enter in the gates"
+                ));
+            }
         }
         self.snapshot
             .as_ref()

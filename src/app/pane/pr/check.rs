@@ -13,6 +13,18 @@ use crate::pr::data::{Gate, GateId, Known, Template, Where, gates, guard};
 pub(super) struct Records {
     pub waiting: Option<usize>,
     pub overrides: BTreeMap<GateId, String>,
+    /// Counted when a field is left or the branch is read, never while typing: it costs as much as the session is long.
+    overlaps: Option<usize>,
+    /// Lines the model wrote in edits that the person accepted, and how many such edits were told.
+    accepted: Vec<String>,
+    edits: usize,
+}
+
+impl Records {
+    pub fn accept(&mut self, lines: Vec<String>) {
+        self.accepted.extend(lines);
+        self.edits += 1;
+    }
 }
 
 impl State {
@@ -25,34 +37,46 @@ impl State {
             checks: self.outputs.iter().find_map(|output| output.check.clone()),
             staged_port_sha: port.as_ref().and_then(staged),
             waiting_hunks: self.checks.waiting,
-            overlaps: self.overlaps(shared),
+            overlaps: self.checks.overlaps,
             records: BTreeMap::new(),
             overrides: self.checks.overrides.clone(),
         };
         gates::gates(&known, self.snapshot.as_ref(), self.template.as_ref(), &self.fields.voices)
     }
 
+    /// Compares the whole prose with the chat and counts for the fact sheet.
+    pub(super) fn recount(&mut self, shared: &Shared) {
+        self.checks.overlaps = self.overlaps(shared);
+        self.facts = self.fact_sentence(shared);
+    }
+
     /// Counts over the whole prose, however it came in. Nothing written is nothing to compare.
     fn overlaps(&self, shared: &Shared) -> Option<usize> {
         let template = self.template.as_ref()?;
-        let untouched = self.fields.voices.values().all(|voice| voice.is_empty());
-        if untouched {
+        let own = Template::own_text(template);
+        let fresh: BTreeMap<_, _> =
+            template.fields().map(|field| (&field.id, field.voice().prose())).collect();
+        let voices = self.fields.voices.iter().map(|(id, voice)| (id, voice.prose()));
+        let written: Vec<String> = voices
+            .filter(|(id, prose)| !prose.trim().is_empty() && fresh.get(id) != Some(prose))
+            .map(|(_, prose)| prose)
+            .collect();
+        if written.is_empty() {
             return None;
         }
         let said: Vec<&str> = shared.assistant_said.iter().map(String::as_str).collect();
-        let own = Template::own_text(template);
-        let prose = self.fields.voices.values().map(|voice| voice.prose());
-        Some(prose.map(|prose| guard::overlaps(&prose, &said, &[&own]).len()).sum())
+        Some(written.iter().map(|prose| guard::overlaps(prose, &said, &[&own]).len()).sum())
     }
 
-    pub(super) fn fact_sentence(&self, shared: &Shared) -> String {
+    fn fact_sentence(&self, shared: &Shared) -> String {
         let files = self.snapshot.iter().flat_map(|snapshot| &snapshot.files);
         let rows = files.flat_map(changed).filter(|row| row.sign == '+' && row.place != Where::Context);
         let added: Vec<&str> =
             rows.map(|row| row.text.as_str()).filter(|text| !text.trim().is_empty()).collect();
         let counts = &shared.counts;
-        let known = !self.accepted.is_empty();
-        let accepted = self.accepted.iter().map(String::as_str);
+        // After a resume the texts of earlier edits may not have been told: then no share is claimed.
+        let known = self.checks.edits == counts.edits_accepted + counts.edits_changed;
+        let accepted = self.checks.accepted.iter().map(String::as_str);
         let facts = Facts {
             models: counts.models.clone(),
             turns: counts.turns,

@@ -101,7 +101,7 @@ impl Fields {
     }
 
     pub(super) fn type_key(&mut self, key: Key) -> Used {
-        let single = self.here().is_some_and(|shown| shown.id.0 == TITLE);
+        let single = self.is_at(TITLE);
         match voice_key(key) {
             Some(VoiceKey::Newline) if single => Used::Yes,
             Some(key) => {
@@ -115,6 +115,11 @@ impl Fields {
     pub(super) fn voice_here(&mut self) -> Option<&mut Voice> {
         let id = self.list.get(self.at)?.id.clone();
         self.voices.get_mut(&id)
+    }
+
+    /// Says whether the cursor is on a field.
+    pub(super) fn is_at(&self, id: &str) -> bool {
+        self.here().is_some_and(|shown| shown.id.0 == id)
     }
 
     pub(super) fn select(&mut self, id: &str) -> bool {
@@ -188,6 +193,7 @@ impl State {
         let text = self.fields.voice(&shown.id).map(Voice::text).unwrap_or_default();
         let step = PersonStep::Voice { field: shown.id.0.clone(), text };
         ctx.record(Entry::Person { step });
+        self.recount(ctx.facts);
     }
 
     /// Pastes if the guard lets it; else asks for a written reason.
@@ -212,27 +218,26 @@ impl State {
         }
     }
 
-    /// Opens the list of stored runs for the field under the cursor.
+    /// Opens the list of stored runs. They go where output belongs; a disclosure, a title or a statement is never filled
+    /// by the program.
     pub(super) fn choose_output(&mut self, ctx: &mut Ctx<'_>) {
         if self.outputs.is_empty() {
             return ctx.toast("No stored run yet: r in the Harness pane makes one");
         }
-        if self.section != Section::Voice {
-            let output = |shown: &Shown| shown.kind == Some(FieldKind::Output);
-            let at = self.fields.list().iter().position(output);
-            self.fields.at = at.unwrap_or(self.fields.at);
-            self.section = Section::Voice;
+        let takes = |shown: &Shown| matches!(shown.kind, Some(FieldKind::Output | FieldKind::Prose));
+        if self.section != Section::Voice || !self.fields.here().is_some_and(takes) {
+            let Some(at) = self.fields.list().iter().position(takes) else {
+                return ctx.toast("The template has no field for program output");
+            };
+            self.fields.at = at;
         }
+        self.section = Section::Voice;
         self.layer = Some(Layer::Outputs(0));
     }
 
     /// Inserts a stored run in the field under the cursor.
-    pub(super) fn insert_output(&mut self, at: usize, ctx: &mut Ctx<'_>) {
+    pub(super) fn insert_output(&mut self, at: usize) {
         let Some(output) = self.outputs.get(at).cloned() else { return };
-        let single = self.fields.here().is_some_and(|shown| shown.id.0 == TITLE || shown.id.0 == COMMIT);
-        if single {
-            return ctx.toast("Output belongs in the pull request's text, not in a title or message");
-        }
         if let Some(voice) = self.fields.voice_here() {
             voice.insert_program_output(&output.run, &output.text);
         }

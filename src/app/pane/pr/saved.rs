@@ -17,7 +17,6 @@ struct Saved {
     voices: BTreeMap<FieldId, Voice>,
     overrides: BTreeMap<GateId, String>,
     undo: Vec<Undo>,
-    accepted: Vec<String>,
 }
 
 impl State {
@@ -31,7 +30,6 @@ impl State {
             voices: touched.map(|(id, voice)| (id.clone(), voice.clone())).collect(),
             overrides: self.checks.overrides.clone(),
             undo: self.undo.clone(),
-            accepted: self.accepted.clone(),
         };
         serde_json::to_value(saved).unwrap_or_default()
     }
@@ -49,7 +47,6 @@ impl State {
         self.fields.voices = read(part("voices"));
         self.checks.overrides = read(part("overrides"));
         self.undo = read(part("undo"));
-        self.accepted = read(part("accepted"));
         if let Some(template) = &self.template {
             self.fields.adopt(&template.clone());
         }

@@ -5,9 +5,7 @@ use crate::app::msg::Msg as AppMsg;
 use crate::app::update::update;
 use crate::app::{Effect, State};
 use crate::pr::data::staging::Held;
-use crate::pr::data::{
-    Aim, FieldId, GateId, GateState, HandOver, LineId, Outcome, Plan, Selection, Undo, Where,
-};
+use crate::pr::data::{FieldId, GateId, GateState, HandOver, LineId, Outcome, Plan, Selection, Undo, Where};
 use crate::session::data::PersonStep;
 
 /// The acts of the person among effects, in words.
@@ -62,7 +60,7 @@ fn space_stages_the_file_in_the_list_and_the_unit_in_the_diff() {
     assert_eq!(acts(&press(&mut state, "\n<space>")), ["Unstage mlx_lm/models/arcee.py [3, 5]"]);
     assert_eq!(acts(&press(&mut state, "j<space>")), ["Stage mlx_lm/models/arcee.py [84, 85]"]);
     assert_eq!(acts(&press(&mut state, "a<space>")), ["Stage mlx_lm/models/arcee.py [84]"]);
-    assert_eq!(acts(&press(&mut state, "h<down>\n<space>")), ["Stage tests/test_models.py [1403]"]);
+    assert_eq!(acts(&press(&mut state, "h<down>\n<space>")), ["Stage tests/test_models.py [1405]"]);
 }
 
 #[test]
@@ -167,7 +165,7 @@ fn a_push_needs_the_branch_typed_and_a_paste_does_not_count() {
 fn the_link_waits_for_gates_that_fail_and_a_written_reason_lets_it_through() {
     let mut state = state(80, 24);
     say(&mut state, Msg::Pushed(HandOver { plan: plan(), outcome: Outcome::Pushed }));
-    assert!(state.panes.pr.link().expect_err("the template is empty").starts_with("1 gates fail"));
+    assert!(state.panes.pr.link().expect_err("the template is empty").starts_with("a gate fails"));
     press(&mut state, "<esc>lll");
     let at =
         state.panes.pr.gates.iter().position(|gate| gate.id == GateId::TemplateComplete).expect("listed");
@@ -206,8 +204,22 @@ fn output_enters_from_a_stored_run_only_and_never_into_the_commit_message() {
     press(&mut state, "o\n");
     let text = voice(&state, "verification/output");
     assert!(text.starts_with("```text run 20261123T000000-3f2a11\n$ mlxport check twin arcee\n"), "{text}");
-    press(&mut state, "c<alt-o>\n");
+    press(&mut state, "<home>jji<alt-o>\n");
+    assert_eq!(voice(&state, "requirements/ai-usage-disclosure"), "", "never filled by the program");
+    press(&mut state, "<esc>c<alt-o>\n");
     assert_eq!(voice(&state, "commit"), "");
+}
+
+#[test]
+fn the_fact_sheet_claims_a_share_only_when_it_saw_every_edit() {
+    let mut state = state(80, 24);
+    state.facts.counts.turns = 3;
+    state.facts.counts.edits_accepted = 1;
+    say(&mut state, Msg::Loaded(Box::new(loaded())));
+    assert!(state.panes.pr.facts.ends_with("; 4 added lines"), "{}", state.panes.pr.facts);
+    say(&mut state, Msg::Accepted(vec!["class ModelArgs(BaseModelArgs):".into(), "gone".into()]));
+    let expected = "1 of 4 added lines accepted from the model, 3 yours";
+    assert!(state.panes.pr.facts.ends_with(expected), "{}", state.panes.pr.facts);
 }
 
 #[test]

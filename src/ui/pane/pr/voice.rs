@@ -24,11 +24,11 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State, top: &mut us
     page.source(state);
     let mut section = "";
     for (at, shown) in state.fields.list().iter().enumerate() {
-        if shown.section != section {
+        if shown.id.0 == COMMIT {
+            page.heading("Commit");
+        } else if shown.section != section {
             section = &shown.section;
             page.heading(section);
-        } else if shown.id.0 == COMMIT {
-            page.heading("Commit");
         }
         let chosen = at == state.fields.at;
         let from = page.rows.len();
@@ -94,6 +94,7 @@ impl Page<'_> {
             (Some(FieldKind::Requirement), false) => " ✓ said by you",
             (Some(FieldKind::Output), true) => " (o inserts a run)",
             (_, true) => " (empty)",
+            (_, false) if voice.is_some_and(|voice| voice.text().contains("___")) => " (fill the blanks)",
             (_, false) => "",
         };
         let label = truncate(&one_line(&shown.label), self.width.saturating_sub(2 + note.width()).max(8));
