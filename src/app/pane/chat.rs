@@ -12,9 +12,12 @@ pub use composer::Composer;
 pub use items::{Card, CardState, Item, ItemKind, Tone};
 pub use judge::{DiffKind, DiffRow, Emphasis, Judge, Mode};
 
+/// The machine's states, for drawing.
+pub use crate::agent::machine::{Budget, CallPhase, Partial, Provider, Round, State as Machinery};
+
 use super::{Ctx, Pane, Used};
 use crate::agent::data::{ChatRequest, Entry, StreamEvent, ToolCall, ToolRun};
-use crate::agent::machine::{Input, Machine, Provider, QueueEdit, Setup, State as Machinery};
+use crate::agent::machine::{Input, Machine, QueueEdit, Setup};
 use crate::app::Millis;
 use crate::app::action::{Action as Any, Binding, row};
 use crate::app::job::{JobKind, Jobs};

@@ -12,9 +12,8 @@ mod tests;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::agent::machine::Provider;
 use crate::app::State as App;
-use crate::app::pane::chat::{Mode, State};
+use crate::app::pane::chat::{Mode, Provider, State};
 use crate::ui::Canvas;
 use crate::util::text::truncate;
 

@@ -5,9 +5,8 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use super::transcript::Below;
-use crate::agent::machine::{Budget, CallPhase, Round, State as Machinery};
 use crate::app::Millis;
-use crate::app::pane::chat::State;
+use crate::app::pane::chat::{Budget, CallPhase, Machinery, Round, State};
 use crate::theme::Theme;
 use crate::ui::Canvas;
 use crate::ui::widget::editor::{self, Focus};
@@ -58,9 +57,7 @@ pub fn manual(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State) {
     let theme = canvas.theme;
     let count = |text: &str| text.lines().count();
     let first = match problem {
-        Some(_) => {
-            "The reply could not be read. y copies what to tell the model; paste its next reply here".into()
-        }
+        Some(_) => "!  Not readable: y copies what to tell the model. Then paste its next reply".into(),
         None => {
             format!("1  y copies the request ({} lines) for any chat; Y copies everything", count(request))
         }

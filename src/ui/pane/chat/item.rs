@@ -4,8 +4,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::agent::data::Mark;
-use crate::agent::machine::Partial;
-use crate::app::pane::chat::{Card, CardState, Details, Item, ItemKind, Tone};
+use crate::app::pane::chat::{Card, CardState, Details, Item, ItemKind, Partial, Tone};
 use crate::theme::Theme;
 use crate::ui::widget::markdown::Markdown;
 use crate::ui::widget::wrap::{Indent, wrap};

@@ -4,8 +4,8 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use crate::agent::data::{FailureKind, StreamEvent, StreamFailure};
-use crate::agent::machine::Provider;
 use crate::app::facts::DemoFacts;
+use crate::app::pane::chat::Provider;
 use crate::app::pane::chat::tests::{Script, with_proposal};
 use crate::theme::Theme;
 use crate::ui::{self, ViewCache};

@@ -7,8 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::item;
-use crate::agent::machine::State as Machinery;
-use crate::app::pane::chat::{Details, Scroll, State};
+use crate::app::pane::chat::{Details, Machinery, Scroll, State};
 use crate::theme::Theme;
 use crate::ui::Canvas;
 use crate::ui::widget::markdown::Markdown;
