@@ -27,19 +27,15 @@ pub enum Source {
 }
 
 impl Meter {
-    /// Measures a conversation: the last count if there is one, else an estimate.
-    pub fn of(usage: Option<Usage>, messages: &[Message], setup: &Setup) -> Self {
-        let limit = setup.limits.context;
+    /// Measures a conversation: the last count if there is one, else the estimate. Asked for with every event of a
+    /// stream, so nothing is added up here.
+    pub fn of(usage: Option<Usage>, estimated: u64, limit: Option<u64>) -> Self {
         match usage.filter(|usage| usage.prompt_tokens > 0) {
             Some(usage) => {
                 let tokens = usage.prompt_tokens + usage.completion_tokens;
                 Self { tokens, limit, source: Source::Counted }
             }
-            None => {
-                let said: u64 = messages.iter().map(estimate).sum();
-                let tokens = said + overhead(setup) + setup.system.len() as u64 / 4;
-                Self { tokens, limit, source: Source::Estimated }
-            }
+            None => Self { tokens: estimated, limit, source: Source::Estimated },
         }
     }
 
@@ -54,6 +50,11 @@ pub fn estimate(message: &Message) -> u64 {
     let calls: usize =
         message.tool_calls.iter().map(|call| call.name.len() + call.arguments.len() + 16).sum();
     (message.content.len() + calls) as u64 / 4 + 4
+}
+
+/// Estimates what a setup costs before anything is said: system prompt and tools.
+pub fn fixed(setup: &Setup) -> u64 {
+    overhead(setup) + setup.system.len() as u64 / 4
 }
 
 /// Estimates what the tools' descriptions and schemas cost.

@@ -10,18 +10,26 @@ use super::data::{Mark, Message, Role, ToolCall};
 pub struct Transcript {
     messages: Vec<Message>,
     call_ids: HashSet<String>,
+    /// Estimated tokens of all messages, kept so that a meter costs nothing.
+    tokens: u64,
 }
 
 impl Transcript {
     /// Adds a message.
     pub fn push(&mut self, message: Message) {
         self.call_ids.extend(message.tool_calls.iter().map(|call| call.id.clone()));
+        self.tokens += super::context::estimate(&message);
         self.messages.push(message);
     }
 
     /// Gives the messages.
     pub fn messages(&self) -> &[Message] {
         &self.messages
+    }
+
+    /// Gives the estimated tokens of all messages.
+    pub fn tokens(&self) -> u64 {
+        self.tokens
     }
 
     /// Says whether an id is taken.

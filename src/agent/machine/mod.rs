@@ -15,7 +15,7 @@ mod tests;
 pub use calls::{CallPhase, CallProgress, Round};
 pub use partial::{Partial, PartialCall};
 
-use super::context::Meter;
+use super::context::{self, Meter};
 use super::data::{
     ChatRequest, Decision, Entry, Message, Proposal, StreamEvent, StreamFailure, ToolOutcome, ToolRun,
     ToolSpec, Usage,
@@ -36,6 +36,8 @@ pub struct Machine {
     usage: Option<Usage>,
     streams: u64,
     minted: u64,
+    /// Estimated tokens of system prompt and tools.
+    fixed: u64,
     /// How many messages of the transcript the person has already copied out (manual provider).
     shown: usize,
     now_ms: u64,
@@ -211,6 +213,7 @@ impl Machine {
     /// Starts an empty conversation.
     pub fn new(setup: Setup) -> Self {
         Self {
+            fixed: context::fixed(&setup),
             setup,
             transcript: Transcript::default(),
             state: State::Idle,
@@ -269,6 +272,7 @@ impl Machine {
         if setup.provider != self.setup.provider {
             self.shown = 0;
         }
+        self.fixed = context::fixed(&setup);
         self.setup = setup;
     }
 
@@ -309,7 +313,7 @@ impl Machine {
 
     /// Gives how full the context is.
     pub fn meter(&self) -> Meter {
-        Meter::of(self.usage, self.transcript.messages(), &self.setup)
+        Meter::of(self.usage, self.fixed + self.transcript.tokens(), self.setup.limits.context)
     }
 
     /// Gives the whole conversation as text to copy (manual provider), for a fresh chat window.

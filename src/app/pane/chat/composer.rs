@@ -11,6 +11,9 @@ const FOLD_LINES: usize = 10;
 const FOLD_CHARS: usize = 800;
 /// How many sent messages are kept for the history.
 const HISTORY: usize = 100;
+/// What of the history survives the run: this many messages, the longest left out. It is written with every change.
+const SAVED: usize = 30;
+const SAVED_CHARS: usize = 500;
 
 /// The composer.
 #[derive(Clone, Debug, Default)]
@@ -93,11 +96,14 @@ impl Composer {
 
     pub(super) fn save(&self) -> Value {
         let (line, column) = self.editor.cursor();
+        let short = |text: &&String| text.len() <= SAVED_CHARS;
+        let mut history: Vec<&String> = self.history.iter().rev().filter(short).take(SAVED).collect();
+        history.reverse();
         json!({
             "draft": self.editor.text(),
             "cursor": [line, column],
             "pastes": self.pastes,
-            "history": self.history,
+            "history": history,
         })
     }
 

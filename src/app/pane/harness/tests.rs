@@ -4,13 +4,16 @@ use crate::app::job::JobId;
 use crate::app::key::Key;
 use crate::app::update::update;
 use crate::app::{Effect, Msg as AppMsg, State as App};
-use crate::harness::data::{CheckError, CheckRecord, CheckVerdict, Divergence, Figure, Kind, RunResult, SCHEMA, Verdict};
+use crate::harness::data::{
+    CheckError, CheckRecord, CheckVerdict, Divergence, Figure, Kind, RunResult, SCHEMA, Verdict,
+};
 
 /// A workbench on `arcee` with its workspace ready, the harness pane in focus.
 fn bench() -> App {
     let mut app = App { focus: PaneId::Harness, ..App::default() };
     app.facts.model_type = Some("arcee".into());
-    app.facts.workspace = Some(WorkspaceFacts { port: Some("/w/arcee.py".into()), ..WorkspaceFacts::default() });
+    app.facts.workspace =
+        Some(WorkspaceFacts { port: Some("/w/arcee.py".into()), ..WorkspaceFacts::default() });
     update(&mut app, 0, AppMsg::Resize(80, 24));
     let effects = post(&mut app, 0, Msg::WorkspaceReady);
     assert!(matches!(&effects[..], [Effect::Start(JobId(1), effect::Job::Harness(Job::Open { .. }))]));
@@ -39,7 +42,8 @@ fn say(app: &mut App, now: Millis, job: u64, event: Event) -> Vec<Effect> {
 
 fn record(id: CheckId, twin: &str, verdict: CheckVerdict) -> CheckRecord {
     let error = CheckError { kind: Kind::Bug, text: String::new(), hint: None };
-    let place = Divergence { module: "layers.0.mlp".into(), reference: None, port: Some("arcee.py:47".into()) };
+    let place =
+        Divergence { module: "layers.0.mlp".into(), reference: None, port: Some("arcee.py:47".into()) };
     CheckRecord {
         verdict,
         error: None,
@@ -57,7 +61,12 @@ fn result(run_id: &str, verdict: Verdict, checks: Vec<CheckRecord>) -> RunResult
 }
 
 /// Plays a run as a job: started, its checks, finished at `end`.
-fn play(app: &mut App, (job, start, end): (u64, Millis, Millis), sha: &str, result: RunResult) -> Vec<Effect> {
+fn play(
+    app: &mut App,
+    (job, start, end): (u64, Millis, Millis),
+    sha: &str,
+    result: RunResult,
+) -> Vec<Effect> {
     let mut checks: Vec<CheckId> = result.checks.iter().map(|check| check.id).collect();
     checks.dedup();
     let (run_id, model_type) = (result.run_id.clone(), "arcee".into());
@@ -95,9 +104,7 @@ fn a_save_starts_a_run_and_its_verdict_carries_the_measured_latency() {
     assert_eq!(shown(&app), ["✗ exact std 1.0 Fresh", "✓ dtype bf16 Fresh"]);
     let verdict = app.facts.verdict.clone().expect("the status line's words");
     assert_eq!((verdict.glyph, verdict.text.as_str()), ('✗', "exact 2.9e-01 at layers.0.mlp"));
-    let recorded = |effect: &Effect| {
-        matches!(effect, Effect::Record(entry) if matches!(**entry, crate::session::data::Entry::Check { .. }))
-    };
+    let recorded = |effect: &Effect| matches!(effect, Effect::Record(entry) if matches!(**entry, crate::session::data::Entry::Check { .. }));
     assert_eq!(effects.iter().filter(|effect| recorded(effect)).count(), 1);
 }
 
@@ -180,7 +187,8 @@ fn a_run_of_the_model_is_shown_but_not_recorded_twice() {
 fn a_run_without_a_verdict_says_why() {
     let mut app = bench();
     press(&mut app, 0, 'r');
-    let report = Report::new(crate::util::blame::Blame::Environment, "no worker").hint("run `mlxport doctor`");
+    let report =
+        Report::new(crate::util::blame::Blame::Environment, "no worker").hint("run `mlxport doctor`");
     update(&mut app, 10, AppMsg::Ended(JobId(2), Err(report.clone())));
     assert_eq!((&app.panes.harness.failed, &app.panes.harness.running), (&Some(report), &None));
 }

@@ -3,7 +3,7 @@
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use crate::agent::data::{FailureKind, StreamEvent, StreamFailure};
+use crate::agent::data::{Entry, FailureKind, Message, StreamEvent, StreamFailure};
 use crate::app::facts::DemoFacts;
 use crate::app::pane::chat::Provider;
 use crate::app::pane::chat::tests::{Script, with_proposal};
@@ -113,6 +113,21 @@ fn scrolling_up_stays_while_the_model_goes_on_and_the_end_is_one_key_away() {
     assert_eq!(rows(&screen.draw(&script)), rows(&before));
     script.keys("ctrl-end");
     assert!(screen.draw(&script).contains("and more"));
+}
+
+#[test]
+fn drawing_costs_the_rows_in_view_and_not_the_session() {
+    let mut script = Script::ready(SMALL, Provider::Endpoint);
+    let message = |n: usize| Entry::Message { message: Message::assistant(format!("message {n}")) };
+    script.chat(crate::app::pane::chat::Msg::Restored((0..5000).map(message).collect()));
+    let mut screen = Screen::new(SMALL);
+    assert!(screen.draw(&script).contains("message 4999"));
+    assert!(screen.view.chat.kept() <= 24, "{} items were laid out for one screen", screen.view.chat.kept());
+    for _ in 0..400 {
+        script.keys("pageup");
+        screen.draw(&script);
+    }
+    assert!(screen.view.chat.kept() <= 700, "{} items are kept", screen.view.chat.kept());
 }
 
 #[test]

@@ -93,6 +93,12 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State, view: &mut V
 }
 
 impl View {
+    /// Counts the items whose rows are kept.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
     fn forget_far(&mut self, item: usize) {
         if self.kept.len() > KEPT {
             self.kept.retain(|at, _| at.abs_diff(item) < KEPT / 3);
