@@ -7,6 +7,11 @@ mod configs;
 mod detached;
 mod docs;
 mod harness;
+mod harness;
+mod harness;
+mod pr;
+mod pr;
+mod pr;
 mod pr;
 mod recorded;
 #[cfg(target_os = "linux")]

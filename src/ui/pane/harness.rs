@@ -4,6 +4,8 @@
 mod chart;
 mod evidence;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -106,7 +108,7 @@ fn place(state: &State, width: u16, theme: &Theme) -> Vec<Line<'static>> {
         Span::styled(" · g goes there", theme.dim),
     ])];
     for (side, at) in [("reference", &place.reference), ("port", &place.port)] {
-        let at = at.as_deref().map_or_else(|| "no place known".into(), |at| tail(&one_line(at), room));
+        let at = at.as_deref().map_or_else(|| "no place known".into(), |at| tail(short(&one_line(at)), room));
         lines.push(Line::from(vec![Span::styled(format!("   {side:<9} "), theme.dim), Span::raw(at)]));
     }
     lines
@@ -147,6 +149,16 @@ fn log(state: &State, area: Rect, theme: &Theme) -> Vec<Line<'static>> {
 /// Writes milliseconds as seconds.
 fn seconds(millis: Millis) -> String {
     format!("{:.2} s", millis as f64 / 1000.0)
+}
+
+/// Leaves out where the packages lie: evidence has the whole path.
+fn short(path: &str) -> &str {
+    ["site-packages/", "mlx_lm/models/"]
+        .into_iter()
+        .find_map(|mark| {
+            path.find(mark).map(|at| at + if mark.ends_with("packages/") { mark.len() } else { 0 })
+        })
+        .map_or(path, |at| &path[at..])
 }
 
 /// Keeps the end of a path: its file and line.

@@ -34,6 +34,8 @@ pub fn lines(state: &State, (width, height): (u16, usize), theme: &Theme) -> Vec
     let columns = columns(record, limit, usize::from(width) - 10);
     let top = columns.iter().map(|column| column.value).fold(limit * 10.0, f64::max).min(10.0);
     let tall = (height - 3).min(TALLEST);
+    // Few layers get thick bars with a gap between them.
+    let thick = ((usize::from(width) - 10) / columns.len().max(1)).saturating_sub(1).clamp(1, 3);
     let mut lines = vec![Line::default(), Line::styled(title(record, limit, usize::from(width)), theme.dim)];
     for row in (0..tall).rev() {
         let label = match row {
@@ -44,11 +46,12 @@ pub fn lines(state: &State, (width, height): (u16, usize), theme: &Theme) -> Vec
         let mut spans = vec![Span::styled(format!(" {label:>7} "), theme.dim)];
         for column in &columns {
             let style = if column.over { theme.fail } else { theme.ok };
-            spans.push(Span::styled(cell(column, (top, tall, row)).to_string(), style));
+            spans.push(Span::styled(cell(column, (top, tall, row)).to_string().repeat(thick), style));
+            spans.push(Span::raw(if thick > 1 { " " } else { "" }));
         }
         lines.push(Line::from(spans));
     }
-    lines.push(pointer(&columns, usize::from(width), theme));
+    lines.push(pointer(&columns, (usize::from(width), thick), theme));
     lines.truncate(height);
     lines
 }
@@ -88,10 +91,10 @@ fn cell(column: &Column, (top, tall, row): (f64, usize, usize)) -> char {
     }
 }
 
-fn pointer(columns: &[Column], width: usize, theme: &Theme) -> Line<'static> {
+fn pointer(columns: &[Column], (width, thick): (usize, usize), theme: &Theme) -> Line<'static> {
     let Some(at) = columns.iter().position(|column| column.over) else { return Line::default() };
     let name = &columns[at].name;
-    let before = 9 + at;
+    let before = 9 + at * if thick > 1 { thick + 1 } else { 1 };
     let text = match before + 2 + name.chars().count() <= width {
         true => format!("{}▲ {name}", " ".repeat(before)),
         false => {

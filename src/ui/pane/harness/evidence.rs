@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::rows;
 use crate::app::pane::harness::{Last, Row, State};
-use crate::harness::data::{CheckRecord, Environment, bar};
+use crate::harness::data::{CheckRecord, Environment, bar, scientific};
 use crate::theme::Theme;
 use crate::ui::widget::wrap::{Indent, wrap};
 use crate::util::text::neutralise;
@@ -28,6 +28,10 @@ pub fn lines(state: &State, area: Rect, theme: &Theme) -> Vec<Line<'static>> {
     }
     let most = page.lines.len().saturating_sub(usize::from(area.height));
     page.lines.split_off(state.scroll.min(most))
+}
+
+fn times(multiple: f64) -> String {
+    if multiple < 1000.0 { format!("{multiple:.1}") } else { scientific(multiple) }
 }
 
 struct Page<'a> {
@@ -72,7 +76,7 @@ impl Page<'_> {
         if let Some(floor) = &record.floor {
             let multiple = match (record.figure.as_ref().and_then(|f| f.number()), floor.number()) {
                 (Some(figure), Some(floor)) if floor > 0.0 => {
-                    format!(" (figure is {:.1} × that)", figure / floor)
+                    format!(" (the figure is {} × that)", times(figure / floor))
                 }
                 _ => String::new(),
             };
