@@ -1,9 +1,11 @@
 //! Reference and port side by side: the reference on the left, the port on the right, paired class by class.
 //!
 //! Files come from a watching job that reads and parses them; this pane holds the parsed documents and where each side
-//! looks. Reading order: [`side`] (one half: cursor, scroll, search), [`pairs`] (what moves both halves), [`list`] (outline,
+//! looks. Reading order: `keys`, [`side`] (one half: cursor, scroll, search), [`pairs`] (what moves both halves), [`list`] (outline,
 //! jump and file lists).
 
+mod halves;
+mod keys;
 pub mod list;
 mod pairs;
 pub mod side;
@@ -13,7 +15,6 @@ use std::path::{Path, PathBuf};
 
 use super::{Ctx, Pane, PaneMsg, Used, configs, harness};
 use crate::app::Millis;
-use crate::app::action::{self, Binding, row};
 use crate::app::effect::{self, Effect};
 use crate::app::job::JobKind;
 use crate::app::key::{Code, Key, Mouse, MouseKind};
@@ -21,12 +22,12 @@ use crate::source::data::{Inherited, LoadedSource, Near};
 use crate::source::pure::Pairing;
 use crate::util::blame::Report;
 
+pub use halves::{Halves, code_height, halves};
+pub use keys::{ACTIONS, Action};
 pub use list::List;
 pub use pairs::Divergence;
 pub use side::{Search, Side};
 
-/// From this width the two halves stand side by side; below, the active one fills the pane.
-const TWO_HALVES: u16 = 84;
 /// How long a change on disk counts as the one that was announced.
 const ANNOUNCED_MS: Millis = 3_000;
 
@@ -91,72 +92,6 @@ pub enum Follow {
     On,
     Off,
 }
-
-/// What its rows of the registry ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Moves the cursor by lines.
-    Move(i32),
-    HalfPage(i32),
-    Page(i32),
-    Top,
-    Bottom,
-    /// Scrolls sideways by columns.
-    Sideways(i32),
-    Switch(Half),
-    Pair,
-    Outline,
-    Jump,
-    Files,
-    Search,
-    Next,
-    Previous,
-    Follow,
-    Divergence,
-    Edit,
-    Back,
-    /// Takes the chosen row, or follows what the line names.
-    Enter,
-}
-
-/// A row of this pane.
-const fn own(
-    id: &'static str,
-    text: &'static str,
-    keys: &'static [&'static str],
-    hint: u8,
-    act: Action,
-) -> Binding {
-    row(id, text, keys, ("", hint), action::Action::Source(act))
-}
-
-/// Its rows of the registry.
-pub const ACTIONS: &[Binding] = &[
-    own("source.down", "Line down", &["j", "down"], 0, Action::Move(1)),
-    own("source.up", "Line up", &["k", "up"], 0, Action::Move(-1)),
-    own("source.half-down", "Half a page down", &["ctrl-d"], 0, Action::HalfPage(1)),
-    own("source.half-up", "Half a page up", &["ctrl-u"], 0, Action::HalfPage(-1)),
-    own("source.page-down", "Page down", &["pagedown", "space"], 0, Action::Page(1)),
-    own("source.page-up", "Page up", &["pageup"], 0, Action::Page(-1)),
-    own("source.top", "First line", &["g", "home"], 0, Action::Top),
-    own("source.bottom", "Last line", &["G", "end"], 0, Action::Bottom),
-    own("source.right", "Scroll right", &[">"], 0, Action::Sideways(8)),
-    own("source.left", "Scroll left", &["<"], 0, Action::Sideways(-8)),
-    own("source.reference", "Go to the reference", &["h", "left"], 0, Action::Switch(Half::Reference)),
-    own("source.port", "Go to the port", &["l", "right"], 2, Action::Switch(Half::Port)),
-    own("source.pair", "Go to the counterpart", &["p"], 3, Action::Pair),
-    own("source.divergence", "Go to the divergence", &["d"], 1, Action::Divergence),
-    own("source.jump", "Jump to a symbol", &["s"], 5, Action::Jump),
-    own("source.outline", "Outline", &["o"], 4, Action::Outline),
-    own("source.files", "Reference files and nearest ports", &["b"], 6, Action::Files),
-    own("source.search", "Search", &["/"], 7, Action::Search),
-    own("source.next", "Next match", &["n"], 0, Action::Next),
-    own("source.previous", "Previous match", &["N"], 0, Action::Previous),
-    own("source.follow", "Follow the pair on and off", &["f"], 0, Action::Follow),
-    own("source.edit", "Open in $EDITOR", &["e"], 8, Action::Edit),
-    own("source.back", "Back", &["ctrl-o"], 0, Action::Back),
-    own("source.enter", "Take, or follow what the line names", &["enter"], 0, Action::Enter),
-];
 
 /// The pane's state.
 #[derive(Clone, Debug, Default)]
@@ -480,42 +415,6 @@ impl Pane for State {
         self.take_back(saved);
         self.restored = Some(saved.clone());
     }
-}
-
-/// Where the halves stand inside the pane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Halves {
-    /// First column and width; width zero where it is not shown.
-    pub reference: (u16, u16),
-    pub port: (u16, u16),
-}
-
-impl Halves {
-    fn half_at(&self, column: u16) -> Option<Half> {
-        let inside = |(first, width): (u16, u16)| column >= first && column < first + width;
-        match (inside(self.reference), inside(self.port)) {
-            (true, _) => Some(Half::Reference),
-            (_, true) => Some(Half::Port),
-            _ => None,
-        }
-    }
-}
-
-/// Lays the halves out; one column between them is the divider.
-pub fn halves((width, _): (u16, u16), active: Half) -> Halves {
-    if width >= TWO_HALVES {
-        let left = width / 2;
-        return Halves { reference: (0, left), port: (left + 1, width - left - 1) };
-    }
-    match active {
-        Half::Reference => Halves { reference: (0, width), port: (0, 0) },
-        Half::Port => Halves { reference: (0, 0), port: (0, width) },
-    }
-}
-
-/// Rows of code: without the title above and the note below.
-pub fn code_height((_, height): (u16, u16)) -> u16 {
-    height.saturating_sub(2)
 }
 
 /// The harness and tracebacks name files in other ways than the list does.

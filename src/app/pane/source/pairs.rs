@@ -185,7 +185,10 @@ impl State {
                 count => format!("{count} × in {}", doc.name()),
             });
         }
-        self.note = Some(format!("{key}: {}. n goes to the next", words.join(", ")));
+        self.note = Some(match words.is_empty() {
+            true => format!("{key}: no source is open yet"),
+            false => format!("{key}: {}. n goes to the next", words.join(", ")),
+        });
     }
 
     /// Gives what a line of the reference's modular file inherits.

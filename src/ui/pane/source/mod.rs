@@ -124,7 +124,10 @@ fn nothing(canvas: &mut Canvas<'_, '_>, state: &State, side: &Side, half: Half, 
         (Half::Port, None) if path.is_none() => vec!["No model is chosen yet".into()],
         (_, None) => vec![format!("Reading {name} …")],
         (Half::Port, Some(_)) => {
-            vec![format!("{name} is not there yet"), "Ask for a first draft in Chat, or write it: e".into()]
+            vec![
+                format!("{name} is not there yet"),
+                "Ask for a first draft in Chat, or write it: l, then e".into(),
+            ]
         }
         (Half::Reference, Some(report)) => {
             let mut lines = vec![report.text.clone()];
@@ -147,7 +150,8 @@ fn words_below(canvas: &mut Canvas<'_, '_>, state: &State) {
     let (text, style) = if side.search.typing() {
         (format!("/{}", side.search.query), canvas.theme.text)
     } else if let Some(note) = &state.note {
-        (note.clone(), if state.divergence.is_some() { canvas.theme.fail } else { canvas.theme.text })
+        let bad = note.starts_with("first divergence");
+        (note.clone(), if bad { canvas.theme.fail } else { canvas.theme.text })
     } else if !side.search.query.is_empty() {
         (matches(side), canvas.theme.text)
     } else if let Some(pair) = state.pair_here(state.active) {
@@ -232,3 +236,6 @@ fn draw_list(canvas: &mut Canvas<'_, '_>, open: &List) {
         canvas.frame.render_widget(line, Rect { y, height: 1, ..inner });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@ pub struct View {}
 
 const NARROWEST: usize = 8;
 const WIDEST: usize = 30;
+/// Columns for ` +9 ▸`, the count of variants that do not fit.
+const MORE: usize = 6;
 
 /// Gives the words beside the title.
 pub fn subtitle(state: &App) -> String {
@@ -69,18 +71,71 @@ fn columns(state: &State, width: usize) -> Columns {
     let longest = rows.clone().map(|row| row.path.width()).max().unwrap_or(3);
     let key = longest.clamp(8, (width * 2 / 5).max(8));
     let mut room = width.saturating_sub(key + 7);
-    let mut cells = Vec::new();
     let first = state.column.min(state.matrix.variants.len().saturating_sub(1));
-    for (variant, column) in state.matrix.variants.iter().enumerate().skip(first) {
+    let wanted = |variant: usize, name: &str| {
         let widest = rows.clone().map(|row| shown(&row.cells[variant]).width()).max().unwrap_or(0);
-        let wanted = widest.max(column.name.width()).clamp(NARROWEST, WIDEST);
+        widest.max(name.width()).clamp(NARROWEST, WIDEST)
+    };
+    let variants = state.matrix.variants.iter().enumerate().skip(first);
+    let wanted: Vec<usize> = variants.map(|(at, variant)| wanted(at, &variant.name)).collect();
+    // Where not all fit, each gives way down to a width at which most values are whole.
+    let all: usize = wanted.iter().map(|width| width + 2).sum();
+    if all > room + 2 {
+        room = room.saturating_sub(MORE);
+    }
+    let most = if all <= room + 2 { WIDEST } else { (room / wanted.len().max(1)).saturating_sub(2).max(12) };
+    let mut cells = Vec::new();
+    for width in wanted {
         if room < NARROWEST {
             break;
         }
-        cells.push(wanted.min(room));
-        room = room.saturating_sub(wanted + 2);
+        cells.push(width.min(most).min(room));
+        room = room.saturating_sub(width.min(most) + 2);
     }
     Columns { key, first, cells }
+}
+
+/// Shortens a dotted key before its last name, which tells it from its neighbours: `rope_pa….rope_theta`.
+fn short_key(path: &str, width: usize) -> String {
+    let path = one_line(path);
+    match path.rsplit_once('.') {
+        Some((block, name)) if path.width() > width && name.width() + 4 < width => {
+            format!("{}.{name}", truncate(block, width - name.width() - 1))
+        }
+        _ => truncate(&path, width),
+    }
+}
+
+/// Shortens a variant's name in the middle: variants of one model differ at the end.
+fn short_name(name: &str, width: usize) -> String {
+    let name = one_line(name);
+    let count = name.chars().count();
+    if name.width() <= width || width < 8 {
+        return truncate(&name, width);
+    }
+    let head: String = name.chars().take(3).collect();
+    let tail: String = name.chars().skip(count - (width - 4).min(count)).collect();
+    truncate(&format!("{head}…{tail}"), width)
+}
+
+/// What the marks mean, as much as the width holds, the most needed first.
+fn legend(width: usize) -> String {
+    const PARTS: [&str; 6] = [
+        "≠ differs",
+        "– absent",
+        "(x) default",
+        "⚑ look here",
+        "R! not read by the port",
+        "R P who reads it",
+    ];
+    let mut text = String::new();
+    for part in PARTS {
+        if text.width() + part.width() + 2 <= width {
+            text.push_str(if text.is_empty() { " " } else { "  " });
+            text.push_str(part);
+        }
+    }
+    text
 }
 
 fn header(canvas: &mut Canvas<'_, '_>, state: &State, columns: &Columns) {
@@ -90,7 +145,7 @@ fn header(canvas: &mut Canvas<'_, '_>, state: &State, columns: &Columns) {
     let left = if columns.first > 0 { "◂" } else { " " };
     text.push_str(left);
     for (variant, width) in state.matrix.variants.iter().skip(columns.first).zip(&columns.cells) {
-        text.push_str(&padded(&truncate(&one_line(&variant.name), *width), width + 2));
+        text.push_str(&padded(&short_name(&variant.name, *width), width + 2));
     }
     let hidden = state.matrix.variants.len().saturating_sub(columns.first + columns.cells.len());
     let row = Rect { height: 1, ..canvas.area };
@@ -112,7 +167,7 @@ fn line(canvas: &mut Canvas<'_, '_>, state: &State, (row, lit): (&Row, bool), co
     let mark = if lit { "›" } else { " " };
     let differs = if row.differs { "≠" } else { " " };
     let flag = if row.flag.is_some() { "⚑" } else { " " };
-    let key = padded(&truncate(&one_line(&row.path), columns.key), columns.key + 1);
+    let key = padded(&short_key(&row.path, columns.key), columns.key + 1);
     let (readers, style) = match state.readers(&row.path) {
         Readers::Both => ("RP ", theme.dim),
         Readers::ReferenceOnly => ("R! ", theme.fail),
@@ -159,10 +214,8 @@ fn below(canvas: &mut Canvas<'_, '_>, state: &State) {
         if canvas.focused {
             canvas.frame.set_cursor_position((column, second.y));
         }
-    } else {
-        let legend =
-            "≠ differs  ⚑ look here  – absent  (x) default  R P read by reference, port  R! not by the port";
-        canvas.frame.render_widget(Line::styled(truncate(&format!(" {legend}"), width), theme.dim), second);
+    } else if !state.matrix.variants.is_empty() {
+        canvas.frame.render_widget(Line::styled(legend(width), theme.dim), second);
     }
     let (text, style) = match (state.problems.first(), state.row()) {
         (Some(problem), _) => (problem.to_string(), theme.fail),
@@ -204,3 +257,6 @@ fn cell_style(cell: &Cell, theme: &Theme) -> Style {
 fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
+
+#[cfg(test)]
+mod tests;
