@@ -44,15 +44,16 @@ impl Facts {
     /// Writes the facts as one sentence.
     pub fn sentence(&self) -> String {
         if self.turns == 0 {
-            return format!("no model answered in this session; {}", of(self.added, "added line"));
+            return format!("no model answered in this session; {} (not blank)", of(self.added, "added line"));
         }
         let models = if self.models.is_empty() { "a model".to_string() } else { self.models.join(", ") };
         let lines = match self.from_model {
             Some(count) => {
                 let own = self.added.saturating_sub(count);
-                format!("{count} of {} accepted from the model, {own} yours", of(self.added, "added line"))
+                let added = of(self.added, "added line");
+                format!("{count} of {added} (not blank) accepted from the model, {own} yours")
             }
-            None => of(self.added, "added line"),
+            None => format!("{} (not blank)", of(self.added, "added line")),
         };
         let edits =
             format!("{} accepted, {} changed by you, {} refused", self.accepted, self.changed, self.refused);
@@ -85,8 +86,8 @@ mod tests {
             from_model: Some(118),
         };
         let expected = "qwen3-coder, 14 turns; edits: 5 accepted, 1 changed by you, 0 refused; 118 of 156 added lines \
-                        accepted from the model, 38 yours";
+                        (not blank) accepted from the model, 38 yours";
         assert_eq!(facts.sentence(), expected);
-        assert_eq!(Facts::default().sentence(), "no model answered in this session; 0 added lines");
+        assert_eq!(Facts::default().sentence(), "no model answered in this session; 0 added lines (not blank)");
     }
 }

@@ -53,7 +53,14 @@ impl State {
     pub(super) fn take_back(&mut self, ctx: &mut Ctx<'_>) {
         let Some(checkout) = self.checkout(ctx) else { return };
         match self.undo.pop() {
-            Some(undo) => self.person("undoing", PersonRequest::Undo { checkout, undo }, ctx),
+            Some(undo) => {
+                // What comes back should be in view.
+                if self.file.as_ref() != Some(&undo.path) {
+                    self.file = Some(undo.path.clone());
+                    self.keep_place();
+                }
+                self.person("undoing", PersonRequest::Undo { checkout, undo }, ctx);
+            }
             None => ctx.toast("Nothing was staged here that could be taken back"),
         }
     }

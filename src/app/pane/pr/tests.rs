@@ -216,9 +216,9 @@ fn the_fact_sheet_claims_a_share_only_when_it_saw_every_edit() {
     state.facts.counts.turns = 3;
     state.facts.counts.edits_accepted = 1;
     say(&mut state, Msg::Loaded(Box::new(loaded())));
-    assert!(state.panes.pr.facts.ends_with("; 4 added lines"), "{}", state.panes.pr.facts);
+    assert!(state.panes.pr.facts.ends_with("; 4 added lines (not blank)"), "{}", state.panes.pr.facts);
     say(&mut state, Msg::Accepted(vec!["class ModelArgs(BaseModelArgs):".into(), "gone".into()]));
-    let expected = "1 of 4 added lines accepted from the model, 3 yours";
+    let expected = "1 of 4 added lines (not blank) accepted from the model, 3 yours";
     assert!(state.panes.pr.facts.ends_with(expected), "{}", state.panes.pr.facts);
 }
 

@@ -39,7 +39,12 @@ pub fn files(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State, top: &mut u
 }
 
 fn file_line(file: &FileDiff, width: usize, theme: &Theme) -> Line<'static> {
-    let staged = if file.staged == Part::Some { "▪" } else { " " };
+    let committed = file.counts.committed > 0;
+    let staged = match (file.staged, committed) {
+        (Part::Some, _) => Span::styled("▪", theme.ok),
+        (Part::None, true) => Span::styled("·", theme.dim),
+        (Part::None, false) => Span::raw(" "),
+    };
     let unstaged = if file.unstaged == Part::Some { "▫" } else { " " };
     let counts = match (&file.obstacle, file.counts.added, file.counts.deleted) {
         (Some(_), _, _) => " !".to_string(),
@@ -53,7 +58,7 @@ fn file_line(file: &FileDiff, width: usize, theme: &Theme) -> Line<'static> {
     let name = tail(&one_line(&file.path), room);
     let gap = " ".repeat(room.saturating_sub(name.width()));
     Line::from(vec![
-        Span::styled(staged, theme.ok),
+        staged,
         Span::styled(format!("{unstaged} "), theme.warn),
         Span::raw(format!("{name}{gap}")),
         Span::styled(counts, theme.dim),
