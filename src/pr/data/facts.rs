@@ -44,7 +44,10 @@ impl Facts {
     /// Writes the facts as one sentence.
     pub fn sentence(&self) -> String {
         if self.turns == 0 {
-            return format!("no model answered in this session; {} (not blank)", of(self.added, "added line"));
+            return format!(
+                "no model answered in this session; {} (not blank)",
+                of(self.added, "added line")
+            );
         }
         let models = if self.models.is_empty() { "a model".to_string() } else { self.models.join(", ") };
         let lines = match self.from_model {
@@ -88,6 +91,9 @@ mod tests {
         let expected = "qwen3-coder, 14 turns; edits: 5 accepted, 1 changed by you, 0 refused; 118 of 156 added lines \
                         (not blank) accepted from the model, 38 yours";
         assert_eq!(facts.sentence(), expected);
-        assert_eq!(Facts::default().sentence(), "no model answered in this session; 0 added lines (not blank)");
+        assert_eq!(
+            Facts::default().sentence(),
+            "no model answered in this session; 0 added lines (not blank)"
+        );
     }
 }

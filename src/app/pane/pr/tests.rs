@@ -237,6 +237,8 @@ fn recorded_steps_are_the_same_requests_and_play_only_in_a_demo() {
     };
     let mut plain = state(80, 24);
     assert_eq!(play(&mut plain), Vec::<String>::new());
+    let posted = say(&mut plain, Msg::Recorded(Box::new(steps[0].clone())));
+    assert_eq!(acts(&posted), Vec::<String>::new());
     let mut demo = state(80, 24);
     demo.facts.demo = Some(crate::app::facts::DemoFacts::default());
     assert_eq!(play(&mut demo), ["Stage a.py whole", "commit \"Add arcee\"", "push add-arcee"]);
