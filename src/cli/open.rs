@@ -10,6 +10,8 @@ use crate::util::blame::{Blame, Report};
 #[derive(Debug, Default, clap::Args)]
 pub struct PortArgs {
     /// model_type such as arcee, or a checkpoint folder with a config.json
+    // Its own id: `model` is the global flag, and clap would give one's value to the other.
+    #[arg(id = "architecture", value_name = "MODEL")]
     pub model: Option<String>,
     /// Another config.json or checkpoint folder for the configs pane and the twins
     #[arg(long = "config", value_name = "FILE")]

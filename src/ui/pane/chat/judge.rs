@@ -50,7 +50,11 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, area: Rect, judge: &Judge) {
 }
 
 fn title(judge: &Judge, width: u16, theme: &Theme) -> Line<'static> {
-    let counts = format!(" +{} −{} ", judge.added, judge.removed);
+    // Tools that count their changes do so in the title.
+    let counts = match judge.proposal.title.contains(" +") && judge.mode != Mode::Editing {
+        true => String::new(),
+        false => format!(" +{} −{} ", judge.added, judge.removed),
+    };
     let room = usize::from(width).saturating_sub(counts.width() + 3);
     let words = match judge.mode {
         Mode::Editing => format!("editing {}: Ctrl-S accepts your text, Esc goes back", judge.proposal.path),
