@@ -197,7 +197,7 @@ fn modules() -> Vec<Module> {
     source_files(&src, &mut files);
     files
         .into_iter()
-        .filter(|file| !file.ends_with("main.rs") && !file.ends_with("lib.rs"))
+        .filter(|file| !["main.rs", "lib.rs", "tests.rs"].iter().any(|name| file.ends_with(name)))
         .map(|file| {
             let relative = file.strip_prefix(&src).expect("in src").with_extension("");
             let mut parts =

@@ -216,3 +216,11 @@ pub struct ReferenceFiles {
     pub modular: Option<PathBuf>,
     pub configuration: Option<PathBuf>,
 }
+
+/// One match. Line from 1; start and end are bytes within the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    pub line: u32,
+    pub start: u32,
+    pub end: u32,
+}

@@ -21,7 +21,7 @@ mod reads;
 mod search;
 mod symbols;
 
-pub use data::{Inherited, LoadedSource, Near, ReferenceFiles};
+pub use data::{Hit, Inherited, LoadedSource, Near, ReferenceFiles};
 pub use inherit::inherited;
 pub use load::{SourceError, load, reference_files};
 pub use nearest::{nearest, ports};
@@ -29,5 +29,5 @@ pub use pair::{Pair, Pairing, pair};
 pub use parse::{Reader, parse};
 pub use place::{Place, place};
 pub use reads::{class_defaults, reads_of};
-pub use search::{Hit, search};
+pub use search::search;
 pub use symbols::{definition, enclosing, fuzzy, lookup, top_class};

@@ -3,5 +3,5 @@
 pub use super::pair::{Pair, Pairing, pair};
 pub use super::place::{Place, place};
 pub use super::reads::reads_of;
-pub use super::search::{Hit, search};
+pub use super::search::search;
 pub use super::symbols::{definition, enclosing, fuzzy, lookup};

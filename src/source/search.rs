@@ -1,14 +1,6 @@
 //! Text search in a document: literal, and case counts only when the needle has a capital (smart case).
 
-use super::data::SourceDoc;
-
-/// One match. Line from 1; start and end are bytes within the line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hit {
-    pub line: u32,
-    pub start: u32,
-    pub end: u32,
-}
+use super::data::{Hit, SourceDoc};
 
 /// Finds every match, without overlaps, in the order of the text. An empty needle matches nothing.
 pub fn search(doc: &SourceDoc, needle: &str) -> Vec<Hit> {

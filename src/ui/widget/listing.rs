@@ -6,8 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthChar;
 
-use crate::source::data::{SourceDoc, Token};
-use crate::source::pure::Hit;
+use crate::source::data::{Hit, SourceDoc, Token};
 use crate::theme::Theme;
 
 /// What to show of a document.

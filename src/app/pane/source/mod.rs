@@ -151,7 +151,7 @@ impl State {
             Action::Bottom => self.moved(i32::MAX / 2, height),
             Action::Sideways(by) => self.side_mut(self.active).sideways(by),
             Action::Switch(half) => self.active = half,
-            Action::Pair => self.to_pair(ctx),
+            Action::Pair => self.go_to_pair(ctx),
             Action::Outline => self.open_list(list::Kind::Outline, ctx),
             Action::Jump => self.open_list(list::Kind::Jump, ctx),
             Action::Files => self.open_list(list::Kind::Files, ctx),
@@ -159,7 +159,7 @@ impl State {
             Action::Next => self.next_match(1, ctx),
             Action::Previous => self.next_match(-1, ctx),
             Action::Follow => self.toggle_follow(ctx),
-            Action::Divergence => self.to_divergence(ctx),
+            Action::Divergence => self.go_to_divergence(ctx),
             Action::Edit => self.edit(ctx),
             Action::Back => self.go_back(ctx),
             Action::Enter => self.follow_line(ctx),
@@ -172,7 +172,7 @@ impl State {
             Msg::WorkspaceReady => self.start(ctx),
             Msg::GoTo { module, reference, port } => {
                 self.divergence = Some(Divergence::new(module, reference, port));
-                self.to_divergence(ctx);
+                self.go_to_divergence(ctx);
             }
             Msg::NoDivergence => self.divergence = None,
             Msg::PortChanged => {

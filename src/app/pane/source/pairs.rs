@@ -2,8 +2,8 @@
 
 use super::{Follow, Half, State, code_height, keys_read, same_file};
 use crate::app::pane::{Ctx, PaneMsg};
-use crate::source::data::{Inherited, SourceDoc};
-use crate::source::pure::{Hit, Pair, Pairing, definition, enclosing, pair, place, reads_of};
+use crate::source::data::{Hit, Inherited, SourceDoc};
+use crate::source::pure::{Pair, Pairing, definition, enclosing, pair, place, reads_of};
 
 /// The first module whose output differs, and where it is on each side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,12 @@ impl State {
         self.side_mut(self.active.other()).align(line, row, height);
     }
 
+    /// Gives the path of the symbol under a half's cursor.
+    pub fn symbol_here(&self, half: Half) -> Option<&str> {
+        let side = self.side(half);
+        enclosing(side.doc.as_deref()?, side.cursor).map(|symbol| symbol.path.as_str())
+    }
+
     /// Gives the pair of the symbol under a half's cursor.
     pub fn pair_here(&self, half: Half) -> Option<&Pair> {
         let side = self.side(half);
@@ -108,7 +114,7 @@ impl State {
         Some(there.line + into)
     }
 
-    pub(super) fn to_pair(&mut self, ctx: &mut Ctx<'_>) {
+    pub(super) fn go_to_pair(&mut self, ctx: &mut Ctx<'_>) {
         let Some(line) = self.counterpart(self.active) else {
             return ctx.toast("Nothing on the other side answers to this");
         };
@@ -130,7 +136,7 @@ impl State {
         self.sync(code_height(ctx.size));
     }
 
-    pub(super) fn to_divergence(&mut self, ctx: &mut Ctx<'_>) {
+    pub(super) fn go_to_divergence(&mut self, ctx: &mut Ctx<'_>) {
         let first = self.references.first().cloned();
         let Some(divergence) = &mut self.divergence else {
             return ctx.toast("No divergence is known. The harness finds it: r in Harness");
@@ -217,7 +223,7 @@ impl State {
                 self.side_mut(self.active).go_to(line, height);
                 self.sync(height);
             }
-            None => self.to_pair(ctx),
+            None => self.go_to_pair(ctx),
         }
     }
 }

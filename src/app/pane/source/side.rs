@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::app::pane::Used;
-use crate::source::data::SourceDoc;
-use crate::source::pure::{Hit, search};
+use crate::source::data::{Hit, SourceDoc};
+use crate::source::pure::search;
 
 /// Lines kept above and below the cursor.
 const MARGIN: u32 = 3;

@@ -7,7 +7,6 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::app::State as App;
 use crate::app::pane::source::{Half, List, Side, State, code_height, halves, list};
-use crate::source::pure::enclosing;
 use crate::ui::Canvas;
 use crate::ui::frame::empty;
 use crate::ui::overlay::centred;
@@ -103,8 +102,7 @@ fn title(canvas: &mut Canvas<'_, '_>, state: &State, half: Half, area: Rect) {
         Half::Port => ("Port", "›"),
     };
     let file = side.path.as_ref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy());
-    let symbol =
-        side.doc.as_deref().and_then(|doc| enclosing(doc, side.cursor)).map(|symbol| symbol.path.as_str());
+    let symbol = state.symbol_here(half);
     let lines = side.doc.as_ref().map(|doc| format!("{}/{}", side.cursor, doc.line_count()));
     let parts = [Some(word.into()), file, symbol.map(Into::into), lines.map(Into::into)];
     let text = parts.into_iter().flatten().map(|part| one_line(&part)).collect::<Vec<_>>().join(" · ");
