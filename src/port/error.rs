@@ -12,7 +12,7 @@ use crate::util::process::ProcessError;
 /// Why the workspace could not be built, opened or switched.
 #[derive(Debug, Error)]
 pub enum PortError {
-    #[error("no Python ≥ 3.10 was found")]
+    #[error("no Python ≥ 3.11 was found")]
     NoPython { detail: String },
     #[error("uv is missing and could not be installed: {why}")]
     NoUv { why: String, detail: String },
@@ -70,7 +70,7 @@ impl Explain for PortError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoPython { .. } => {
-                "install Python 3.10 or newer (with its venv module), or set env.python in config.toml".into()
+                "install Python 3.11 or newer (with its venv module), or set env.python in config.toml".into()
             }
             Self::NoUv { .. } => {
                 "install uv, or Python with pip or venv, and run `mlxport setup` again".into()

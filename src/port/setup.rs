@@ -64,7 +64,9 @@ async fn build(context: &Context, recipe: &Recipe, request: SetupRequest) -> Res
     let env = python::planned(context, recipe);
     plan(context, recipe, &env).await;
     create_dir(&context.home().env())?;
-    let _lock = lock(context).await?;
+    let lock = lock(context).await?;
+    // A uv that outlives a killed setup still works in the environment that the next one would clear.
+    lock.share_with_children()?;
     step(context, StepId::Preflight, preflight(context, recipe, &env)).await?;
     let uv = step(context, StepId::Uv, find_uv(context, &env)).await?;
     step(context, StepId::Python, python::make(context, &env, uv.as_ref())).await?;
@@ -101,6 +103,7 @@ async fn build(context: &Context, recipe: &Recipe, request: SetupRequest) -> Res
         machine: Machine::here().await,
     };
     workspace::save(&built)?;
+    drop(lock);
     Ok(built)
 }
 

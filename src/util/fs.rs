@@ -81,7 +81,7 @@ pub fn open_append(path: &Path) -> Result<File, FsError> {
 /// A lock on a path, held until dropped, shared by all mlxport processes of the machine.
 #[derive(Debug)]
 pub struct FileLock {
-    _file: File,
+    file: File,
 }
 
 impl FileLock {
@@ -92,14 +92,22 @@ impl FileLock {
             waiting();
             file.lock().map_err(|source| FsError::Write { path: path.to_path_buf(), source })?;
         }
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+
+    /// Lets child processes hold the lock too: it is free when the last of them has ended, even if this process was
+    /// killed and could not end them.
+    pub fn share_with_children(&self) -> Result<(), FsError> {
+        use nix::fcntl::{F_SETFD, FdFlag, fcntl};
+        let failed = |errno: nix::Error| FsError::Write { path: "the lock".into(), source: errno.into() };
+        fcntl(&self.file, F_SETFD(FdFlag::empty())).map(|_| ()).map_err(failed)
     }
 
     /// Takes the lock or says at once that it is held.
     pub fn try_now(path: &Path) -> Result<Self, FsError> {
         let file = open_append(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(_) => Err(FsError::Locked { path: path.to_path_buf() }),
         }
     }

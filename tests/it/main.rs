@@ -12,12 +12,16 @@ mod harness;
 mod pr;
 mod pr;
 mod pr;
+mod config;
+mod docs;
+mod harness;
 mod pr;
 mod recorded;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod session;
 mod source;
+mod setup;
 mod support;
 mod tools;
 mod tty;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+pub mod env;
 pub mod pty;
 pub mod sse;
 
