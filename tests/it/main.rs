@@ -3,16 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
 mod agent;
+mod config;
 mod configs;
 mod detached;
-mod docs;
-mod harness;
-mod harness;
-mod harness;
-mod pr;
-mod pr;
-mod pr;
-mod config;
 mod docs;
 mod harness;
 mod pr;
@@ -20,8 +13,8 @@ mod recorded;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod session;
-mod source;
 mod setup;
+mod source;
 mod support;
 mod tools;
 mod tty;
