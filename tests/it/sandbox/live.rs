@@ -47,10 +47,10 @@ tried(lambda: open('file', 'w'))
 #[test]
 fn the_child_dies_with_its_parent() {
     let world = World::new(unprivileged());
-    let child = world.inside(&world.sandbox(), "open('pid', 'w').write(str(os.getpid())); time.sleep(60)");
+    let child = world.inside(&world.sandbox(), "open('pid', 'w').write(str(os.getpid())); time.sleep(30)");
     let launcher = "
 import os, subprocess, sys, time
-child = subprocess.Popen(sys.argv[1:])
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 while not (os.path.exists('pid') and open('pid').read()): time.sleep(0.01)
 os.kill(os.getpid(), 9)
 ";
