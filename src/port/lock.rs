@@ -20,7 +20,7 @@ impl Recipe {
     /// The recipe of this program.
     pub fn embedded() -> Self {
         // Linux was measured (torch from the index brings CUDA's libraries along); macOS is the sum of its wheels, about.
-        let bytes = if cfg!(target_os = "macos") { 1_400_000_000 } else { 5_400_000_000 };
+        let bytes = if cfg!(target_os = "macos") { 1_400_000_000 } else { 5_700_000_000 };
         Self { lock: EMBEDDED.into(), probe: PROBE.into(), bytes }
     }
 
