@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Env, Flags, Settings};
 use crate::util::blame::Report;
 
+mod bench;
 mod check;
 mod config_diff;
 mod demo;
@@ -107,6 +108,8 @@ enum Command {
     Check(check::Args),
     /// Compare config files key by key
     ConfigDiff(config_diff::Args),
+    /// Measure on this machine
+    Bench(bench::Args),
     #[command(name = "__sandbox", hide = true)]
     Sandbox(sandbox::Args),
     /// Breaks on purpose, on the screen, so that the tests can see the terminal given back
@@ -140,6 +143,7 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Sessions(args)) => sessions::list(args, &common),
         Some(Command::Record(args)) => sessions::record(args, &common),
         Some(Command::Check(args)) => check::run(args, &common),
+        Some(Command::Bench(args)) => bench::run(args, &common),
         Some(Command::ConfigDiff(args)) => config_diff::run(args, &common),
         Some(Command::Sandbox(args)) => sandbox::run(args),
         Some(Command::Panic) => open::panic(&common),

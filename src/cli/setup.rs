@@ -59,7 +59,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
 }
 
 /// Writes an event as labelled lines; what a tool said is untrusted.
-fn shown(event: &SetupEvent) -> Vec<String> {
+pub(super) fn shown(event: &SetupEvent) -> Vec<String> {
     match event {
         SetupEvent::Plan { bytes: 0, .. } => vec!["[plan] nothing to download".into()],
         SetupEvent::Plan { bytes: count, seconds, .. } => {

@@ -1,27 +1,35 @@
-//! Finds the workspace that a subcommand works in, and makes the harness's site of it.
+//! Finds the workspace that a subcommand works in, building it where there is none, and makes the harness's site of it.
+
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Common;
-use crate::config::{Env, Flags, Settings};
+use super::{Common, output, setup};
 use crate::harness::Site;
-use crate::port::Workspace;
+use crate::port::job::{SetupEnd, follow_setup};
+use crate::port::{SetupEvent, SetupRequest, Workspace};
 use crate::util::blame::{Blame, Report};
-use crate::util::fs::read_text;
+use crate::util::sink::Sink;
 
-/// Gives the site of the workspace.
-pub async fn find(common: &Common, cancel: &CancellationToken) -> Result<Site, Report> {
-    of(&workspace(common, cancel).await?)
+/// Gives the site of the workspace; none when the person left while it was being built.
+pub async fn find(common: &Common, cancel: &CancellationToken) -> Result<Option<Site>, Report> {
+    workspace(common, cancel).await?.as_ref().map(of).transpose()
 }
 
-/// Gives the workspace.
-pub async fn workspace(common: &Common, _cancel: &CancellationToken) -> Result<Workspace, Report> {
-    let flags = Flags { home: common.home.clone(), ..Flags::default() };
-    let settings = Settings::load(flags, &Env::from_process()).map_err(|error| Report::from(&error))?;
-    let file = settings.home.value.root().join("workspace.json");
-    let missing = || Report::new(Blame::Environment, "there is no workspace yet").hint("run `mlxport setup`");
-    let text = read_text(&file).map_err(|_| missing())?;
-    serde_json::from_str(&text).map_err(|_| missing())
+/// Gives the workspace. The first run builds it, with progress on stderr.
+pub async fn workspace(common: &Common, cancel: &CancellationToken) -> Result<Option<Workspace>, Report> {
+    let settings = common.settings()?;
+    if let Some(workspace) = Workspace::open(&settings.home.value) {
+        return Ok(Some(workspace));
+    }
+    output::progress("there is no workspace yet: building it first, as `mlxport setup` does");
+    let sink: Sink<SetupEvent> =
+        Arc::new(|event| setup::shown(&event).iter().for_each(|line| output::progress(line)));
+    let request = SetupRequest { model_type: None };
+    match follow_setup(&settings, request, sink, cancel.clone()).await? {
+        SetupEnd::Ready(workspace) => Ok(Some(*workspace)),
+        SetupEnd::Left => Ok(None),
+    }
 }
 
 /// Makes the site of a workspace.

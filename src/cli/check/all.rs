@@ -23,7 +23,7 @@ struct All {
 /// Runs over all shared model types.
 pub fn run(args: twin::Args, common: &Common) -> Result<ExitCode, Report> {
     let runs = task::run(async |cancel| {
-        let workspace = site::workspace(common, &cancel).await?;
+        let Some(workspace) = site::workspace(common, &cancel).await? else { return Ok(None) };
         let types = shared::model_types(&workspace.checkout, &workspace.transformers_dir);
         if types.is_empty() {
             let text = format!("no model type is in both {} and transformers", workspace.checkout.display());

@@ -64,7 +64,8 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
         if let (Some(config), true) = (target.config, args.configs.is_empty()) {
             request.configs.push(config);
         }
-        let harness = Harness::new(site::find(common, &cancel).await?);
+        let Some(site) = site::find(common, &cancel).await? else { return Ok(None) };
+        let harness = Harness::new(site);
         match harness.check_twin(request, show::sink(), cancel).await {
             Ok(result) => Ok(Some(result)),
             Err(HarnessError::Cancelled) => Ok(None),
