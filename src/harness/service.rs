@@ -94,9 +94,10 @@ impl Harness {
             sink(Event::Warming);
         }
         self.warm(&mut slot, cancel).await?;
-        let mut recorder = Recorder::create(&self.site.results, &prepared.run_id, bytes.as_deref())?;
+        let mut recorder = Recorder::create(&self.site.results, &prepared.run_id)?;
         let scratch = Scratch::create(self.site.scratch(&prepared.run_id))?;
         let inputs = Inputs::bring(&self.site, &prepared, &scratch.0, bytes.as_deref())?;
+        let copied = recorder.keep_port(bytes);
         let mut records = Vec::new();
         let mut each = |event: Event| {
             if let Event::Check { check } = &event {
@@ -107,7 +108,15 @@ impl Harness {
         };
         each(prepared.started());
         let ended = self.exchange(&mut slot, (request, &prepared, &inputs), cancel, &mut each).await;
-        let result = prepared.conclude(ended, records, &slot)?;
+        let copied = copied.await.unwrap_or(Ok(()));
+        let result = match prepared.conclude(ended, records, &slot) {
+            Ok(result) => result,
+            Err(error) => {
+                recorder.discard();
+                return Err(error);
+            }
+        };
+        copied?;
         let seconds = prepared.begun.elapsed().as_secs_f64();
         let stored =
             StoredRun { asked: prepared.asked, seconds, port: prepared.port, result: result.clone() };

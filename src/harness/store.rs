@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use tokio::task::JoinHandle;
+
 use super::data::{Event, Evidence, PortFile, StoredRun};
 use super::error::HarnessError;
 use crate::util::fs::{FsError, open_append, read_text, write_atomic};
@@ -18,14 +20,17 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Makes the run's folder with a copy of the file under test.
-    pub fn create(results: &Path, run_id: &str, port: Option<&[u8]>) -> Result<Self, HarnessError> {
+    /// Makes the run's folder.
+    pub fn create(results: &Path, run_id: &str) -> Result<Self, HarnessError> {
         let folder = results.join(run_id);
         let events = open_append(&folder.join("events.jsonl"))?;
-        if let Some(bytes) = port {
-            write_atomic(&folder.join("port.py"), bytes)?;
-        }
         Ok(Self { folder, events })
+    }
+
+    /// Keeps a copy of the file under test, on another thread: a slow disk must not hold the verdict up.
+    pub fn keep_port(&self, bytes: Option<Vec<u8>>) -> JoinHandle<Result<(), FsError>> {
+        let path = self.folder.join("port.py");
+        tokio::task::spawn_blocking(move || bytes.map_or(Ok(()), |bytes| write_atomic(&path, &bytes)))
     }
 
     /// Appends one event. A full disk shows when the run itself is stored.
@@ -44,9 +49,10 @@ impl Recorder {
         Ok(write_atomic(&path, &text)?)
     }
 
-    /// Gives the run's folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// Removes what a run without a result left.
+    pub fn discard(self) {
+        // What cannot be removed is no run either: it has no run.json.
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -126,11 +132,10 @@ mod tests {
         let first = run("20261123T000000-a", None);
         let second = run("20261123T000001-b", None);
         for run in [&first, &second] {
-            let recorder =
-                Recorder::create(results.path(), &run.result.run_id, Some(b"x = 1")).expect("create");
+            let recorder = Recorder::create(results.path(), &run.result.run_id).expect("create");
             recorder.finish(run).expect("finish");
         }
-        Recorder::create(results.path(), "20261123T000002-c", None).expect("create");
+        Recorder::create(results.path(), "20261123T000002-c").expect("create");
         assert_eq!(list(results.path(), "arcee", 9), [second, first]);
         assert_eq!(list(results.path(), "llama", 9), []);
     }
