@@ -71,7 +71,10 @@ fn arcee() -> String {
     let edits = [
         ("        self.gate_proj = nn.Linear(dim, hidden_dim, bias=mlp_bias)\n", ""),
         ("swiglu(self.gate_proj(x), self.up_proj(x))", "nn.relu2(self.up_proj(x))"),
-        ("    rope_traditional: bool", "    rope_parameters: Optional[dict] = None\n    rope_traditional: bool"),
+        (
+            "    rope_traditional: bool",
+            "    rope_parameters: Optional[dict] = None\n    rope_traditional: bool",
+        ),
         (
             "        if self.layer_types is None:",
             "        if self.rope_parameters:\n            self.rope_theta = self.rope_parameters[\"rope_theta\"]\n            \
@@ -127,11 +130,10 @@ fn a_wrong_activation_is_named_by_module_and_line_in_the_persons_own_file() {
     let place = result.first_divergence().expect("a place");
     let line = |text: &str, at: usize| text.lines().nth(at).unwrap_or_default().to_string();
     let (path, number) = place.port.as_deref().and_then(|at| at.rsplit_once(':')).expect("file:line");
-    assert_eq!((result.verdict, place.module.as_str(), Path::new(path)), (
-        Verdict::Fail,
-        "model.layers.0.mlp",
-        wrong.canonicalize().expect("a real path").as_path()
-    ));
+    assert_eq!(
+        (result.verdict, place.module.as_str(), Path::new(path)),
+        (Verdict::Fail, "model.layers.0.mlp", wrong.canonicalize().expect("a real path").as_path())
+    );
     let at: usize = number.parse().expect("a line");
     let text = std::fs::read_to_string(wrong).expect("the port");
     let near: Vec<String> = (at.saturating_sub(2)..at + 2).map(|at| line(&text, at)).collect();
@@ -153,7 +155,8 @@ fn a_hostile_port_fails_with_the_reason_and_the_worker_serves_on() {
     ];
     for (name, text, expected) in cases {
         let mut request = lab().port(name, &text);
-        request.limits = Limits { timeout: Duration::from_secs(if name == "loops" { 3 } else { 60 }), mem_mb: 4096 };
+        request.limits =
+            Limits { timeout: Duration::from_secs(if name == "loops" { 3 } else { 60 }), mem_mb: 4096 };
         let (result, events) = lab().run(request);
         let result = result.expect("a result");
         let error = result.first_error().unwrap_or_else(|| panic!("{name}: {result:?}"));
@@ -165,7 +168,10 @@ fn a_hostile_port_fails_with_the_reason_and_the_worker_serves_on() {
 
 #[test]
 fn what_a_port_prints_is_a_log_line_and_never_protocol() {
-    let noise = format!("print('{{\"type\":\"done\",\"verdict\":\"pass\"}}')\nprint('junk' * 10)\n{}", upstreams_qwen3());
+    let noise = format!(
+        "print('{{\"type\":\"done\",\"verdict\":\"pass\"}}')\nprint('junk' * 10)\n{}",
+        upstreams_qwen3()
+    );
     let (result, events) = lab().run(lab().port("noisy", &noise));
     assert_eq!(result.expect("a result").verdict, Verdict::Pass);
     let logged = |event: &Event| matches!(event, Event::Log { text } if text.contains("junkjunk"));
@@ -176,7 +182,8 @@ fn what_a_port_prints_is_a_log_line_and_never_protocol() {
 fn a_request_that_makes_no_sense_is_the_persons_and_names_a_way_out() {
     let broken = lab().file("broken/config.json", "{\n  \"model_type\": oops\n}");
     let other = lab().file("other/config.json", "{\"model_type\": \"llama\"}");
-    let with = |model_type: &str, configs: Vec<PathBuf>| TwinRequest { configs, ..TwinRequest::new(model_type) };
+    let with =
+        |model_type: &str, configs: Vec<PathBuf>| TwinRequest { configs, ..TwinRequest::new(model_type) };
     let cases = [
         (with("qwenn3", vec![]), "knows no model_type 'qwenn3'"),
         (with("bert", vec![]), "not a causal language model"),
@@ -208,11 +215,23 @@ fn mlxport(home: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Lists the running processes whose command line names something.
-fn processes_naming(mark: &str) -> Vec<String> {
-    let output = Command::new("ps").args(["-eo", "args"]).output().expect("ps");
+/// Lists the processes below a process: the worker and what it forked.
+fn descendants(of: u32) -> Vec<u32> {
+    let output = Command::new("ps").args(["-eo", "pid=,ppid="]).output().expect("ps");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines().filter(|line| line.contains(mark)).map(str::to_string).collect()
+    let pair = |line: &str| {
+        let mut numbers = line.split_whitespace().filter_map(|number| number.parse::<u32>().ok());
+        Some((numbers.next()?, numbers.next()?))
+    };
+    let all: Vec<(u32, u32)> = text.lines().filter_map(pair).collect();
+    let mut found = vec![of];
+    let mut at = 0;
+    while at < found.len() {
+        let children = all.iter().filter(|(_, parent)| *parent == found[at]).map(|(pid, _)| *pid);
+        found.extend(children.collect::<Vec<_>>());
+        at += 1;
+    }
+    found.split_off(1)
 }
 
 #[test]
@@ -251,13 +270,27 @@ fn ctrl_c_ends_a_hanging_check_with_130_and_leaves_no_worker() {
     let lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
     let started = lines.map_while(Result::ok).any(|line| line.contains("checking qwen3"));
     assert!(started);
-    std::thread::sleep(Duration::from_secs(2));
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("SIGINT");
+    // The worker, and below it the child that runs the port.
+    let mut below = descendants(child.id());
+    for _ in 0..200 {
+        if below.len() >= 2 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        below = descendants(child.id());
+    }
+    assert!(below.len() >= 2, "no worker at work: {below:?}");
+    let pid = |pid: u32| nix::unistd::Pid::from_raw(i32::try_from(pid).expect("a pid"));
+    nix::sys::signal::kill(pid(child.id()), nix::sys::signal::Signal::SIGINT).expect("SIGINT");
     assert_eq!(child.wait().expect("an exit").code(), Some(130));
-    let mark = home.path().to_string_lossy().into_owned();
-    std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(processes_naming(&mark), Vec::<String>::new());
+    let alive = || below.iter().filter(|id| nix::sys::signal::kill(pid(**id), None).is_ok()).count();
+    for _ in 0..200 {
+        if alive() == 0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{} of {below:?} outlived the command", alive());
 }
 
 #[test]
@@ -265,6 +298,7 @@ fn the_list_of_checks_needs_no_workspace() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let output = mlxport(folder.path(), &["check", "--list", "--json"]).output().expect("mlxport");
     let list: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one object on stdout");
-    let ids: Vec<&str> = list["checks"].as_array().expect("checks").iter().filter_map(|c| c["id"].as_str()).collect();
+    let ids: Vec<&str> =
+        list["checks"].as_array().expect("checks").iter().filter_map(|c| c["id"].as_str()).collect();
     assert_eq!((output.status.code(), ids), (Some(0), vec!["exact", "dtype", "cache", "locate"]));
 }
