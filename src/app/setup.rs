@@ -65,6 +65,7 @@ impl State {
         self.failed = None;
         self.ready = false;
         let model_type = ctx.facts.model_type.clone();
+        ctx.post(PaneMsg::Configs(configs::Msg::Named));
         ctx.start(JobKind::Setup, "workspace", effect::Job::Setup(Job::Ensure { model_type }));
     }
 

@@ -38,16 +38,18 @@ fn follow(
         base: import.name.clone(),
         model,
         base_line: symbol.line,
-        children: symbol
-            .children
-            .iter()
-            .filter(|child| child.name != "config")
-            .map(|child| child.name.clone())
-            .collect(),
+        children: brings(symbol),
         overrides: own.map(|method| method.name.clone()).collect(),
         empty: class.empty,
         file,
     })
+}
+
+/// What a class gives itself that computes: modules and activations, not sizes.
+fn brings(class: &Symbol) -> Vec<String> {
+    let computes = |name: &str| matches!(name, "act" | "act_fn" | "activation" | "activation_fn");
+    let children = class.children.iter().filter(|child| !child.classes.is_empty() || computes(&child.name));
+    children.map(|child| child.name.clone()).collect()
 }
 
 /// Gives the file of a relative import: `..nemotron.modeling_nemotron` beside `arcee/modular_arcee.py`.

@@ -73,12 +73,18 @@ fn rank(ours: &Profile, parents: &BTreeMap<String, Vec<String>>, port: &SourceDo
         reasons.push(format!("modular parent of {}", classes.join(", ")));
         0.5 + 0.5 * classes.len() as f32 / total as f32
     });
-    let mut parts = Vec::new();
+    let (mut parts, mut same) = (Vec::new(), Vec::new());
     for role in ours.parts.keys().chain(theirs.parts.keys()).collect::<BTreeSet<_>>() {
         let empty = BTreeSet::new();
         let (a, b) = (ours.parts.get(role).unwrap_or(&empty), theirs.parts.get(role).unwrap_or(&empty));
         parts.push(jaccard(a, b));
-        reasons.extend(part_reason(role, a, b));
+        match difference(role, a, b) {
+            Some(reason) => reasons.push(reason),
+            None => same.push(*role),
+        }
+    }
+    if !same.is_empty() {
+        reasons.push(format!("the same modules in {}", same.join(", ")));
     }
     let parts = if parts.is_empty() { 0.0 } else { parts.iter().sum::<f32>() / parts.len() as f32 };
     let keys = jaccard(&ours.keys, &theirs.keys);
@@ -95,18 +101,17 @@ fn rank(ours: &Profile, parents: &BTreeMap<String, Vec<String>>, port: &SourceDo
     Near { name, path: port.path.clone(), score, reasons }
 }
 
-fn part_reason(role: &str, ours: &BTreeSet<String>, theirs: &BTreeSet<String>) -> Option<String> {
+fn difference(role: &str, ours: &BTreeSet<String>, theirs: &BTreeSet<String>) -> Option<String> {
     let words = |names: Vec<&String>| names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    if ours.is_empty() || theirs.is_empty() {
-        return (ours.len() + theirs.len() > 0).then(|| match ours.is_empty() {
-            true => format!("{role} only in the port"),
-            false => format!("{role} only in the reference"),
-        });
+    match (ours.is_empty(), theirs.is_empty()) {
+        (true, _) => return Some(format!("{role} only in the port")),
+        (_, true) => return Some(format!("{role} only in the reference")),
+        _ => {}
     }
     let less: Vec<_> = ours.difference(theirs).collect();
     let more: Vec<_> = theirs.difference(ours).collect();
     match (less.is_empty(), more.is_empty()) {
-        (true, true) => Some(format!("{role}: the same modules ({})", words(ours.iter().collect()))),
+        (true, true) => None,
         (false, true) => Some(format!("{role}: without {}", words(less))),
         (true, false) => Some(format!("{role}: also {}", words(more))),
         (false, false) => Some(format!("{role}: without {}, also {}", words(less), words(more))),

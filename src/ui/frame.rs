@@ -8,6 +8,7 @@ use ratatui::widgets::{Block, BorderType, Clear, Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr;
 
 use super::rect;
+use crate::app::job::JobKind;
 use crate::app::layout::{Borders, Layout, SMALLEST};
 use crate::app::{PaneId, State};
 use crate::theme::Theme;
@@ -45,7 +46,9 @@ pub fn status(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
             thousands(facts.model.context_limit)
         ));
     }
-    right.extend(state.jobs.running().next().map(|(_, job)| format!("… {}", job.title)));
+    // Watching is what the program always does; only work that ends is worth a word.
+    let mut running = state.jobs.running().filter(|(_, job)| job.kind != JobKind::Watch);
+    right.extend(running.next().map(|(_, job)| format!("… {}", job.title)));
     right.extend(facts.verdict.as_ref().map(|verdict| format!("{} {}", verdict.glyph, verdict.text)));
     if facts.ssh {
         right.push("ssh".into());

@@ -254,10 +254,7 @@ fn the_nearest_port_is_the_one_with_the_same_mlp() {
         near[0].reasons,
         [
             "modular parent of ArceeMLP",
-            "a layer: the same modules (input_layernorm, mlp, self_attn)",
-            "attention: the same modules (o_proj, q_proj)",
-            "the MLP: the same modules (down_proj, up_proj)",
-            "the stack of layers: the same modules (layers, norm)",
+            "the same modules in a layer, attention, the MLP, the stack of layers",
             "1 of 1 config keys shared",
         ]
     );

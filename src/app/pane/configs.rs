@@ -15,6 +15,8 @@ use crate::util::blame::Report;
 /// What jobs and other panes tell it.
 #[derive(Clone, Debug)]
 pub enum Msg {
+    /// Files were named: read them without waiting for the workspace.
+    Named,
     /// The workspace is there; `Facts::workspace` says where.
     WorkspaceReady,
     /// The files were read; those that could not be are told one by one.
@@ -99,6 +101,8 @@ pub enum Typing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
     Both,
+    /// The reference, while there is no port yet.
+    Reference,
     /// The alarm: the reference reads it and the port does not.
     ReferenceOnly,
     PortOnly,
@@ -162,7 +166,7 @@ impl State {
     /// Takes what a job or another pane says.
     pub fn on(&mut self, msg: Msg, ctx: &mut Ctx<'_>) {
         match msg {
-            Msg::WorkspaceReady => self.load(ctx),
+            Msg::Named | Msg::WorkspaceReady => self.load(ctx),
             Msg::Loaded { matrix, problems } => {
                 let path = self.row().map(|row| row.path.clone());
                 (self.matrix, self.problems) = (matrix, problems);
@@ -195,7 +199,7 @@ impl State {
         match (reads_somehow(reference, path), reads(port, path)) {
             (true, true) => Readers::Both,
             // No port is open yet, so nothing can be missing in it.
-            (true, false) if port.is_empty() => Readers::Both,
+            (true, false) if port.is_empty() => Readers::Reference,
             (true, false) => Readers::ReferenceOnly,
             (false, true) => Readers::PortOnly,
             (false, false) => Readers::Nobody,
@@ -377,5 +381,7 @@ fn reads(keys: &BTreeSet<String>, path: &str) -> bool {
 /// transformers brings old spellings to new ones before its model reads them, so the last name is enough.
 fn reads_somehow(keys: &BTreeSet<String>, path: &str) -> bool {
     let last = path.rsplit('.').next();
-    reads(keys, path) || keys.iter().any(|key| key.rsplit('.').next() == last)
+    let rope = path.split('.').any(|block| block == "rope_scaling")
+        && keys.iter().any(|key| key.starts_with("rope_parameters"));
+    rope || reads(keys, path) || keys.iter().any(|key| key.rsplit('.').next() == last)
 }

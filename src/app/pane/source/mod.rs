@@ -238,6 +238,9 @@ impl State {
             }
         }
         self.refresh(ctx);
+        if before.is_none() && is_port {
+            self.sync(code_height(ctx.size));
+        }
         if let Some((_, line)) = self.wanted.take_if(|(wanted, _)| *wanted == path) {
             let height = code_height(ctx.size);
             self.reference.go_to(line, height);
@@ -255,9 +258,11 @@ impl State {
             self.port.go_to(line, height);
         } else if let Some(known) = known {
             self.show_reference(&known, ctx);
-            self.reference.go_to(line, height);
+            if line > 1 {
+                self.reference.go_to(line, height);
+            }
         } else {
-            self.wanted = Some((path.clone(), line));
+            self.wanted = (line > 1).then(|| (path.clone(), line));
             self.reference = Side::of(path.clone());
             let title = format!("reading {}", path.display());
             ctx.start(JobKind::LoadSource, title, effect::Job::Source(Job::Load { path }));

@@ -57,8 +57,13 @@ impl Side {
         Self { path: Some(path), ..Self::default() }
     }
 
-    /// Takes a document, or the next version of it; the cursor stays at its line.
+    /// Takes a document, or the next version of it; the cursor stays at its line. A fresh one is shown from its first
+    /// class: nobody opens a file for its licence.
     pub fn set_doc(&mut self, doc: Arc<SourceDoc>) {
+        if self.doc.is_none() && self.cursor == 1 {
+            self.cursor = doc.classes().next().map_or(1, |class| class.first);
+            self.top = self.cursor.saturating_sub(MARGIN).max(1);
+        }
         self.cursor = self.cursor.clamp(1, doc.line_count().max(1));
         self.search.hits = search(&doc, &self.search.query);
         self.doc = Some(doc);

@@ -170,6 +170,7 @@ fn line(canvas: &mut Canvas<'_, '_>, state: &State, (row, lit): (&Row, bool), co
     let key = padded(&short_key(&row.path, columns.key), columns.key + 1);
     let (readers, style) = match state.readers(&row.path) {
         Readers::Both => ("RP ", theme.dim),
+        Readers::Reference => ("R  ", theme.dim),
         Readers::ReferenceOnly => ("R! ", theme.fail),
         Readers::PortOnly => (" P ", theme.dim),
         Readers::Nobody | Readers::Unknown => ("   ", theme.dim),
