@@ -2,7 +2,8 @@
 
 use super::{By, LOG_LINES, Last, Mark, Row, Running, State};
 use crate::app::facts::VerdictFacts;
-use crate::app::pane::Ctx;
+use crate::app::msg::PaneMsg;
+use crate::app::pane::{Ctx, source};
 use crate::harness::data::{CheckRecord, Event, Evidence, RunResult, StoredRun, Verdict};
 use crate::session::data::Entry;
 use crate::util::text::one_line;
@@ -109,9 +110,21 @@ impl State {
         self.say(&format!("run {} ended: {}", result.run_id, result.verdict.name()), ctx);
         self.remember(&result, (seconds, latency, Evidence::Current), sha);
         ctx.facts.verdict = Some(verdict(&result));
+        self.mark_source(ctx);
         if by == By::Pane {
             ctx.record(Entry::Check { result: Box::new(result) });
         }
+    }
+
+    /// Tells the source pane which module to mark, or that nothing diverges.
+    fn mark_source(&self, ctx: &mut Ctx<'_>) {
+        let place = self.rows.iter().find_map(|row| row.record.first_divergence.as_ref()).cloned();
+        ctx.post(PaneMsg::Source(match place {
+            Some(place) => {
+                source::Msg::Diverges { module: place.module, reference: place.reference, port: place.port }
+            }
+            None => source::Msg::NoDivergence,
+        }));
     }
 
     fn remember(

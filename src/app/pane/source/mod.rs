@@ -38,6 +38,8 @@ pub enum Msg {
     WorkspaceReady,
     /// Go to the first divergent module on both sides; places are `file:line` where known.
     GoTo { module: String, reference: Option<String>, port: Option<String> },
+    /// Mark the first divergent module, without moving: a check ended while somebody may be reading here.
+    Diverges { module: String, reference: Option<String>, port: Option<String> },
     /// Nothing diverges any more: take the marks away.
     NoDivergence,
     /// The port file has changed on disk.
@@ -173,6 +175,10 @@ impl State {
             Msg::GoTo { module, reference, port } => {
                 self.divergence = Some(Divergence::new(module, reference, port));
                 self.go_to_divergence(ctx);
+            }
+            Msg::Diverges { module, reference, port } => {
+                self.divergence = Some(Divergence::new(module, reference, port));
+                self.refresh(ctx);
             }
             Msg::NoDivergence => self.divergence = None,
             Msg::PortChanged => {

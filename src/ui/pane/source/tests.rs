@@ -178,6 +178,17 @@ fn the_harness_own_file_and_line_count_more_than_the_path() {
 }
 
 #[test]
+fn a_check_that_ends_marks_without_moving() {
+    let mut script = Script::full(SMALL);
+    let module = "model.layers.0.mlp".to_string();
+    script.tell(Msg::Diverges { module, reference: None, port: None });
+    assert_eq!(script.lines(), (1, 16));
+    assert!(script.shown().contains("▶ 10     def forward(self, x):"));
+    script.keys("d");
+    assert_eq!(script.lines(), (10, 22));
+}
+
+#[test]
 fn a_divergence_that_comes_before_the_files_is_kept() {
     let mut script = Script::ready(LARGE);
     script.diverge("model.layers.0.mlp");
@@ -258,7 +269,7 @@ fn a_modular_class_shows_what_it_inherits_and_leads_there() {
     script.keys("b m o d u l a r enter");
     assert!(script.shown().contains("class ArceeMLP(NemotronMLP):  ↳ nemotron:9 up_proj, down_proj"));
     script.jobs();
-    script.keys("j j j enter");
+    script.keys("enter");
     let [SourceJob::Load { path }] = &script.jobs()[..] else { panic!("one load") };
     assert_eq!(path, &PathBuf::from("/t/nemotron/modeling_nemotron.py"));
 }
@@ -318,6 +329,6 @@ fn only_the_port_is_opened_in_the_editor() {
     script.keys("e l e");
     let opened: Vec<_> =
         script.effects.iter().filter(|effect| matches!(effect, Effect::Edit { .. })).collect();
-    let [Effect::Edit { path, line: 1 }] = &opened[..] else { panic!("{opened:?}") };
+    let [Effect::Edit { path, line: 16 }] = &opened[..] else { panic!("{opened:?}") };
     assert!(path.ends_with("arcee.py"));
 }
