@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::app::pane::Used;
 use crate::source::data::{Hit, SourceDoc};
-use crate::source::pure::search;
+use crate::source::pure::{enclosing, search};
 
 /// Lines kept above and below the cursor.
 const MARGIN: u32 = 3;
@@ -57,14 +57,17 @@ impl Side {
         Self { path: Some(path), ..Self::default() }
     }
 
-    /// Takes a document, or the next version of it; the cursor stays at its line. A fresh one is shown from its first
+    /// Takes a document, or the next version of it; the cursor stays in its class or function. A fresh one is shown from its first
     /// class: nobody opens a file for its licence.
     pub fn set_doc(&mut self, doc: Arc<SourceDoc>) {
         if self.doc.is_none() && self.cursor == 1 {
             self.cursor = doc.classes().next().map_or(1, |class| class.first);
             self.top = self.cursor.saturating_sub(MARGIN).max(1);
         }
-        self.cursor = self.cursor.clamp(1, doc.line_count().max(1));
+        let moved = self.doc.as_deref().and_then(|before| same_place(before, &doc, self.cursor));
+        let row = self.cursor.saturating_sub(self.top);
+        self.cursor = moved.unwrap_or(self.cursor).clamp(1, doc.line_count().max(1));
+        self.top = self.cursor.saturating_sub(row).max(1);
         self.search.hits = search(&doc, &self.search.query);
         self.doc = Some(doc);
     }
@@ -153,4 +156,11 @@ impl Side {
         self.go_to(line, height);
         Used::Yes
     }
+}
+
+/// Gives the line of the new text that answers to a line of the old: the same offset into the same symbol.
+fn same_place(before: &SourceDoc, after: &SourceDoc, line: u32) -> Option<u32> {
+    let old = enclosing(before, line)?;
+    let new = after.symbol(&old.path)?;
+    Some((new.first + line.saturating_sub(old.first)).min(new.last))
 }

@@ -310,6 +310,8 @@ fn a_changed_port_is_checked_once_and_its_marks_move_with_it() {
     script.load("/w/mlx-lm/mlx_lm/models/arcee.py", &format!("\n\n{PORT}"));
     let spot = script.app.panes.source.divergence.as_ref().and_then(|found| found.port.clone());
     assert_eq!(spot.map(|spot| spot.line), Some(24));
+    // The cursor stays in its function, and the mark with it.
+    assert_eq!(script.lines(), (10, 24));
 }
 
 #[test]
