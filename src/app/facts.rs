@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::Millis;
+use super::pane::PaneId;
 
 /// How long a toast stays.
 pub const TOAST_MS: Millis = 4_000;
@@ -23,7 +24,10 @@ pub struct Facts {
     /// Set while a recorded session is played.
     pub demo: Option<DemoFacts>,
     pub ssh: bool,
+    /// Whether the terminal has the focus.
     pub focused: bool,
+    /// The pane that has the focus.
+    pub focus: PaneId,
     pub toast: Option<Toast>,
     /// Warnings found at start: bad keys of config.toml and such.
     pub warnings: Vec<String>,

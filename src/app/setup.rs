@@ -6,6 +6,7 @@ use super::facts::WorkspaceFacts;
 use super::job::JobKind;
 use super::msg::PaneMsg;
 use super::pane::{Ctx, chat, configs, harness, pr, source};
+use crate::session::data::Entry;
 use crate::util::blame::Report;
 
 /// What set-up and workspace jobs say.
@@ -38,6 +39,8 @@ pub struct State {
     /// Whether the layer is shown; Esc hides it, the work goes on.
     pub shown: bool,
     pub ready: bool,
+    /// How far the running download was when it was last logged, in tenths.
+    tenth: u64,
 }
 
 /// Where a step is.
@@ -48,6 +51,19 @@ pub enum StepState {
     Done,
     Skipped,
     Failed,
+}
+
+impl StepState {
+    /// Gives the sign before the step; readable without colour.
+    pub fn glyph(self) -> &'static str {
+        match self {
+            Self::Todo => "·",
+            Self::Running => "…",
+            Self::Done => "✓",
+            Self::Skipped => "–",
+            Self::Failed => "✗",
+        }
+    }
 }
 
 /// One step as shown.
@@ -73,18 +89,35 @@ impl State {
     pub fn on(&mut self, msg: Msg, ctx: &mut Ctx<'_>) {
         match msg {
             Msg::Plan(steps) => {
+                let cost = steps.iter().map(|step| step.note.as_str()).find(|note| !note.is_empty());
+                say(
+                    ctx,
+                    format!(
+                        "building the workspace{}",
+                        cost.map_or(String::new(), |cost| format!(": {cost}"))
+                    ),
+                );
                 self.steps = steps;
                 self.shown = true;
             }
             Msg::Step { id, state, note } => {
                 if let Some(step) = self.steps.iter_mut().find(|step| step.id == id) {
+                    let changed = step.state != state;
                     (step.state, step.note) = (state, note);
+                    let text = format!("{} {}{}", state.glyph(), step.label, dashed(&step.note));
+                    if changed {
+                        say(ctx, text);
+                    } else if let Some(tenth) = tenth(&step.note).filter(|tenth| *tenth > self.tenth) {
+                        self.tenth = tenth;
+                        say(ctx, text);
+                    }
                 }
             }
             Msg::Line(line) => self.last_line = line,
             Msg::Ready(facts) => {
                 self.ready = true;
                 self.shown = false;
+                say(ctx, format!("ready: {}, branch {}", facts.baseline, facts.branch));
                 ctx.facts.workspace = Some(*facts);
                 ctx.post(PaneMsg::Source(source::Msg::WorkspaceReady));
                 ctx.post(PaneMsg::Configs(configs::Msg::WorkspaceReady));
@@ -96,10 +129,31 @@ impl State {
     }
 
     /// Is told that the job ended.
-    pub fn ended(&mut self, result: Result<(), Report>) {
+    pub fn ended(&mut self, result: Result<(), Report>, ctx: &mut Ctx<'_>) {
         if let Err(report) = result {
+            ctx.record(Entry::Error { report: report.clone() });
             self.failed = Some(report);
             self.shown = true;
         }
     }
+}
+
+fn say(ctx: &mut Ctx<'_>, text: String) {
+    ctx.record(Entry::Setup { text });
+}
+
+fn dashed(note: &str) -> String {
+    if note.is_empty() { String::new() } else { format!(" – {note}") }
+}
+
+/// Gives how far a note such as `1.2 GB of 5.4 GB · …` is, in tenths.
+fn tenth(note: &str) -> Option<u64> {
+    let (done, rest) = note.split_once(" of ")?;
+    let of = |text: &str| {
+        let (number, unit) = text.split_once(' ')?;
+        let scale = ["B", "KB", "MB", "GB", "TB"].iter().position(|name| unit.starts_with(name))?;
+        Some(number.parse::<f64>().ok()? * 1000_f64.powi(i32::try_from(scale).ok()?))
+    };
+    let total = of(rest.split(" · ").next()?)?;
+    (total > 0.0).then(|| (of(done).unwrap_or(0.0) / total * 10.0) as u64)
 }

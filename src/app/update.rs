@@ -69,7 +69,8 @@ impl Turn<'_> {
     /// Runs a closure with the parts of the state that a pane may touch.
     fn with<T>(&mut self, pane: PaneId, run: impl FnOnce(&mut Parts<'_>, &mut Ctx<'_>) -> T) -> T {
         let size = self.state.inner_size(pane);
-        let State { facts, jobs, setup, panes, .. } = &mut *self.state;
+        let State { facts, jobs, setup, panes, focus, .. } = &mut *self.state;
+        facts.focus = *focus;
         let (now, effects, posts) = (self.now, &mut self.effects, &mut self.posts);
         let mut ctx = Ctx { now, size, facts, jobs, effects, posts };
         run(&mut Parts { setup, panes }, &mut ctx)
@@ -233,7 +234,7 @@ impl Turn<'_> {
 
     fn ended(&mut self, kind: JobKind, result: Result<(), Report>) {
         match kind.pane() {
-            None => self.state.setup.ended(result),
+            None => self.with(PaneId::Chat, |parts, ctx| parts.setup.ended(result, ctx)),
             Some(pane) => self.on_pane(pane, |pane, ctx| pane.ended(kind, result, ctx)),
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::agent::data::{Decision, Entry as Chat, Message, Role, ToolOutcome};
 use crate::harness::data::RunResult;
+use crate::harness::report;
 use crate::session::data::{Entry, PersonStep};
 use crate::tools::data::Artifact;
 use crate::util::blame::Report;
@@ -98,7 +99,7 @@ fn diff(before: &str, after: &str) -> String {
 }
 
 fn run(result: &RunResult) -> Vec<String> {
-    labelled("verdict", &format!("{} run {}", result.verdict.name(), result.run_id))
+    report::lines(result).iter().flat_map(|line| labelled(line.label, &line.text)).collect()
 }
 
 fn person(step: &PersonStep) -> String {

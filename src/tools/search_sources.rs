@@ -45,6 +45,13 @@ pub struct Args {
     pattern: Regex,
     wanted: String,
     path: Option<String>,
+    syntax: Syntax,
+}
+
+impl Args {
+    fn looks_like_regex(&self) -> bool {
+        matches!(self.syntax, Syntax::Literal) && self.wanted.contains(['|', '*', '\\', '^', '$'])
+    }
 }
 
 pub fn spec() -> ToolSpec {
@@ -71,7 +78,7 @@ pub fn parse(arguments: Value) -> Result<Args, ToolError> {
     if pattern.is_empty() || pattern.len() > LONGEST_PATTERN {
         return Err(wrong(format!("the pattern must have 1 to {LONGEST_PATTERN} bytes")));
     }
-    let expression = match syntax {
+    let expression = match &syntax {
         Syntax::Literal => regex::escape(&pattern),
         Syntax::Regex => pattern.clone(),
     };
@@ -79,7 +86,7 @@ pub fn parse(arguments: Value) -> Result<Args, ToolError> {
         .size_limit(1 << 20)
         .build()
         .map_err(|error| wrong(format!("the pattern is no regular expression: {error}")))?;
-    Ok(Args { pattern: compiled, wanted: pattern, path })
+    Ok(Args { pattern: compiled, wanted: pattern, path, syntax })
 }
 
 /// Searches. `folders` are the reference's own folders, searched first.
@@ -106,7 +113,9 @@ pub fn run(
         format!("search {wanted}: {} in {}", counted(hits.count, "line"), counted(hits.files, "file"));
     if hits.count == 0 {
         let place = args.path.as_deref().unwrap_or("the reference's folders and mlx_lm");
-        return Ok((format!("no line matches `{wanted}` in {place}"), summary));
+        let hint =
+            if args.looks_like_regex() { "; for a regular expression say \"syntax\": \"regex\"" } else { "" };
+        return Ok((format!("no line matches `{wanted}` in {place}{hint}"), summary));
     }
     let mut text = hits.text;
     if hits.shown < hits.count {

@@ -15,7 +15,7 @@ use crate::util::text::{one_line, truncate};
 pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
     let setup = &state.setup;
     let rows = u16::try_from(setup.steps.len()).unwrap_or(20);
-    let area = centred(frame.area(), 92, rows + 9);
+    let area = centred(frame.area(), 100, rows + 9);
     frame.render_widget(Clear, area);
     let title =
         if setup.failed.is_some() { " Workspace · a step failed " } else { " Workspace · being built " };
@@ -26,18 +26,18 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
     let width = usize::from(inner.width);
     let mut lines = Vec::new();
     for step in &setup.steps {
-        let (glyph, style) = match step.state {
-            StepState::Todo => ("·", theme.dim),
-            StepState::Running => ("…", theme.running),
-            StepState::Done => ("✓", theme.ok),
-            StepState::Skipped => ("–", theme.dim),
-            StepState::Failed => ("✗", theme.fail),
+        let style = match step.state {
+            StepState::Todo | StepState::Skipped => theme.dim,
+            StepState::Running => theme.running,
+            StepState::Done => theme.ok,
+            StepState::Failed => theme.fail,
         };
-        let label = format!("{:<34} ", truncate(&step.label, 34));
+        let glyph = step.state.glyph();
+        let label = format!("{:<41} ", truncate(&step.label, 41));
         lines.push(Line::from(vec![
             Span::styled(format!(" {glyph} "), style),
             Span::styled(label, theme.text),
-            Span::styled(truncate(&one_line(&step.note), width.saturating_sub(39)), theme.dim),
+            Span::styled(truncate(&one_line(&step.note), width.saturating_sub(46)), theme.dim),
         ]));
     }
     lines.push(Line::default());

@@ -243,6 +243,10 @@ impl State {
         }
         let text = self.composer.take();
         if text.trim().is_empty() {
+            // In a demo the person has nothing to write: Enter goes on with the recording.
+            if ctx.facts.demo.is_some() {
+                ctx.effects.push(crate::app::Effect::NextRecorded);
+            }
             return;
         }
         self.scroll.ends += 1;

@@ -2,8 +2,8 @@
 
 use super::{By, LOG_LINES, Last, Mark, Row, Running, State};
 use crate::app::facts::VerdictFacts;
-use crate::app::msg::PaneMsg;
 use crate::app::pane::{Ctx, source};
+use crate::app::{PaneId, PaneMsg};
 use crate::harness::data::{CheckRecord, Event, Evidence, RunResult, StoredRun, Verdict};
 use crate::session::data::Entry;
 use crate::util::text::one_line;
@@ -111,6 +111,7 @@ impl State {
         self.remember(&result, (seconds, latency, Evidence::Current), sha);
         ctx.facts.verdict = Some(verdict(&result));
         self.mark_source(ctx);
+        self.lead(&result, ctx);
         if by == By::Pane {
             ctx.record(Entry::Check { result: Box::new(result) });
         }
@@ -125,6 +126,17 @@ impl State {
             }
             None => source::Msg::NoDivergence,
         }));
+    }
+
+    /// Moves both sources to the first divergent module of a run that did not pass, unless the person reads there.
+    fn lead(&self, result: &RunResult, ctx: &mut Ctx<'_>) {
+        if result.verdict == Verdict::Pass || ctx.facts.focus == PaneId::Source {
+            return;
+        }
+        if let Some(place) = result.first_divergence().cloned() {
+            let (module, reference, port) = (place.module, place.reference, place.port);
+            ctx.post(PaneMsg::Source(source::Msg::GoTo { module, reference, port }));
+        }
     }
 
     fn remember(
