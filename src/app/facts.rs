@@ -65,6 +65,8 @@ pub struct ModelFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerdictFacts {
     pub glyph: char,
+    /// The verdict in one word.
+    pub name: &'static str,
     /// Whether the run passed whole.
     pub pass: bool,
     pub text: String,

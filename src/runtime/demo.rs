@@ -124,7 +124,7 @@ impl Demo {
         }
         lines.extend(pushed.map(|commit| format!("[demo] commit {commit} is on the fork")));
         let words =
-            verdict.map_or("none".to_string(), |verdict| format!("{} run {}", verdict.text, verdict.run_id));
+            verdict.map_or("none".to_string(), |verdict| format!("{} run {}", verdict.name, verdict.run_id));
         lines.push(format!("verdict: {words}"));
         let good = passed && pushed.is_some() && self.steps.is_empty();
         let code = u8::from(!good);

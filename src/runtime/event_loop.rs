@@ -36,6 +36,14 @@ pub struct EventLoop {
     wake: Option<Millis>,
     dirty: Dirty,
     last_frame: Millis,
+    played: Played,
+}
+
+/// Whether a recorded step was played just now: the next may be ready without anything else happening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Played {
+    Yes,
+    No,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +84,7 @@ impl EventLoop {
             wake,
             dirty,
             last_frame: 0,
+            played: Played::No,
         })
     }
 
@@ -86,9 +95,11 @@ impl EventLoop {
         self.draw()?;
         self.start();
         while !self.state.quitting && !super::terminal::panicked() {
-            self.wait().await;
+            if self.played == Played::No {
+                self.wait().await;
+            }
             self.drain();
-            self.play(Mode::Auto);
+            self.played = self.play(Mode::Auto);
             let frame_due = self.services.now() >= self.last_frame + FRAME_MS;
             if self.dirty == Dirty::Now || (self.dirty == Dirty::Soon && frame_due) {
                 self.draw()?;
@@ -123,10 +134,10 @@ impl EventLoop {
     }
 
     /// Plays the demo's next step, if it may be played and this is how steps are played.
-    fn play(&mut self, how: Mode) {
-        let Some(demo) = &mut self.demo else { return };
+    fn play(&mut self, how: Mode) -> Played {
+        let Some(demo) = &mut self.demo else { return Played::No };
         if how == Mode::Auto && demo.mode != Mode::Auto {
-            return;
+            return Played::No;
         }
         let step = demo.next(&self.state);
         let waits = step.is_none();
@@ -134,6 +145,7 @@ impl EventLoop {
         let ended = demo.is_done() && how == Mode::Auto && recorded::at_rest(&self.state);
         if let Some(step) = step {
             self.message(Msg::Recorded(Box::new(step)), Cause::Recorded);
+            return Played::Yes;
         } else if ended || (how == Mode::Auto && recorded::stuck(&self.state)) {
             self.state.quitting = true;
         } else if waits && how == Mode::Keys {
@@ -146,6 +158,7 @@ impl EventLoop {
             };
             self.state.facts.toast(now, text.into());
         }
+        Played::No
     }
 
     async fn wait(&mut self) {
@@ -231,7 +244,9 @@ impl EventLoop {
                 Acted::Done => {}
                 Acted::Wake(at) => self.wake = Some(self.wake.map_or(at, |old| old.min(at))),
                 Acted::Redraw => self.redraw(),
-                Acted::NextRecorded => self.play(Mode::Keys),
+                Acted::NextRecorded => {
+                    self.play(Mode::Keys);
+                }
                 Acted::Suspend => self.suspend(),
                 Acted::Edit { path, line } => self.edit(&path, line),
             }

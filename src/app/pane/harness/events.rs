@@ -171,5 +171,6 @@ fn verdict(result: &RunResult) -> VerdictFacts {
             format!("{}{figure}{}", check.id, place.unwrap_or_default())
         }
     };
-    VerdictFacts { glyph, pass: result.verdict == Verdict::Pass, text, run_id }
+    let name = result.verdict.name();
+    VerdictFacts { glyph, name, pass: result.verdict == Verdict::Pass, text, run_id }
 }
