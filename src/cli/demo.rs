@@ -45,6 +45,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     let mut options = Options::new(settings);
     options.plain = common.plain.then_some(output::line as fn(&str));
     options.start = Start::New { model_type: Some(model_type) };
+    options.configs = demo::configs(&demo, &options.settings.home.value)?;
     options.demo = Some(demo);
     runtime::run(options)
 }

@@ -18,6 +18,11 @@ use crate::util::fs;
 
 /// The recording that the program brings.
 const ARCEE: &str = include_str!("../../recordings/arcee.jsonl");
+/// Configs beside it, made from the config class: its defaults, and a variant with YaRN.
+const CONFIGS: [(&str, &str); 2] = [
+    ("defaults", include_str!("../../recordings/arcee/defaults/config.json")),
+    ("yarn", include_str!("../../recordings/arcee/yarn/config.json")),
+];
 /// Workspaces of earlier demos that are kept to look at.
 const KEPT: usize = 1;
 
@@ -59,6 +64,18 @@ impl DemoOptions {
             }),
         }
     }
+}
+
+/// Writes the recording's configs into the demo's folder; a recording of the person's own brings none.
+pub fn configs(options: &DemoOptions, home: &Home) -> Result<Vec<PathBuf>, Report> {
+    if options.recording.is_some() {
+        return Ok(Vec::new());
+    }
+    let written = CONFIGS.map(|(name, text)| {
+        let folder = home.root().join("configs").join(name);
+        fs::write_atomic(&folder.join("config.json"), text.as_bytes()).map(|()| folder)
+    });
+    written.into_iter().collect::<Result<_, _>>().map_err(|error| Report::from(&error))
 }
 
 /// Makes a fresh data folder for a demo below the person's, sharing environment and cache; removes older ones.

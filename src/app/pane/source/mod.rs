@@ -180,7 +180,10 @@ impl State {
                 self.divergence = Some(Divergence::new(module, reference, port));
                 self.refresh(ctx);
             }
-            Msg::NoDivergence => self.divergence = None,
+            Msg::NoDivergence => {
+                self.divergence = None;
+                self.note = self.note.take().filter(|note| !note.starts_with("first divergence"));
+            }
             Msg::PortChanged => {
                 self.announced = Some(ctx.now);
                 self.reload_port(ctx);
