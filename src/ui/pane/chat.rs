@@ -33,7 +33,7 @@ pub fn subtitle(state: &App) -> String {
 pub fn draw(canvas: &mut Canvas<'_, '_>, state: &State, view: &mut View) {
     let mut left = canvas.area;
     if canvas.state.facts.demo.is_some() && left.height > 12 {
-        let words = "Recorded: the model's words and the person's acts. Tools, checks, files: real";
+        let words = "Recorded words and acts; tools, checks and files are real.";
         let words = truncate(words, usize::from(left.width));
         canvas.frame.render_widget(Line::styled(words, canvas.theme.warn), top(&mut left, 1));
     }
