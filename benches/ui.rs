@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
+#[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/it/support/pty.rs"]
 mod pty;
 

@@ -1,7 +1,7 @@
 //! The harness: plan, protocol, worker process, store. The verdict is the harness's, never a language model's.
 //!
 //! Start at [`service`]: [`service::Harness`] is the one handle that the pane, the command line and the tools use.
-//! [`process`] is the only place that reads the worker's stdout. What is computed lives in `python/`
+//! `process` is the only place that reads the worker's stdout. What is computed lives in `python/`
 //! (`mlxport_harness`), which also runs by itself; this side plans, times, stores and compares.
 
 pub mod data;

@@ -1,7 +1,7 @@
 //! The pull request: what of the branch is staged, the template and the person's fields, gates, commit, push to the
 //! fork, hand-over. Opens no pull request and writes no prose: text for upstream's people is typed ([`data::Voice`]).
 //! Every act takes a [`crate::git::acts::PersonAct`], which only `runtime` can make from a key; no tool imports this
-//! room. The diff is four layers laid over each other ([`rows`]); staging writes the index layer.
+//! room. The diff is four layers laid over each other (`rows`); staging writes the index layer.
 
 pub mod data;
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from client import records
 
 LOOP = ("class MLP(nn.Module):", "while True:\n    pass\n\n\nclass MLP(nn.Module):")

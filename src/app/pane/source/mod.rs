@@ -1,7 +1,7 @@
 //! Reference and port side by side: the reference on the left, the port on the right, paired class by class.
 //!
 //! Files come from a watching job that reads and parses them; this pane holds the parsed documents and where each side
-//! looks. Reading order: `keys`, [`side`] (one half: cursor, scroll, search), [`pairs`] (what moves both halves), [`list`] (outline,
+//! looks. Reading order: `keys`, [`side`] (one half: cursor, scroll, search), `pairs` (what moves both halves), [`list`] (outline,
 //! jump and file lists).
 
 mod halves;
