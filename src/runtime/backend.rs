@@ -8,7 +8,7 @@ use ratatui::backend::{Backend, ClearType, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use ratatui::style::{Color, Modifier};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::theme::Depth;
 
@@ -166,8 +166,10 @@ impl<W: Write> Backend for FrameBackend<W> {
             let symbol = cell.symbol();
             self.frame.extend_from_slice(symbol.as_bytes());
             let after = x + u16::try_from(symbol.width()).unwrap_or(1);
-            // At the right edge terminals differ in where the cursor is; and wide symbols are measured differently.
-            let known = after < self.size.width && symbol.is_ascii();
+            // At the right edge terminals differ in where the cursor is; wide symbols and signs with an emoji form are
+            // measured differently. Frames, blocks, arrows and letters below those are one cell everywhere.
+            let known =
+                after < self.size.width && symbol.chars().all(|c| c < '\u{2600}' && c.width() == Some(1));
             self.at = known.then_some(Position::new(after, y));
         }
         Ok(())

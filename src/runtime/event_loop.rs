@@ -129,6 +129,10 @@ impl EventLoop {
 
     /// What the first frame must not wait for: the workspace is opened or built.
     fn start(&mut self) {
+        // Without an architecture there is nothing to build for: the person asks for it, or starts with a model.
+        if self.state.facts.model_type.is_none() {
+            return;
+        }
         let action = crate::app::Action::Global(crate::app::action::Global::Setup);
         self.message(Msg::Act(action), Cause::Program);
     }

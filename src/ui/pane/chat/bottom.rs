@@ -19,8 +19,13 @@ const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '�
 
 /// Draws the words of a conversation that has not begun.
 pub fn empty(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State) {
-    let name = canvas.state.facts.model_type.clone().unwrap_or_else(|| "a model".into());
+    let name = canvas.state.facts.model_type.as_deref().unwrap_or("a model");
     let first = format!("Port {name}: say what you want, and press Enter.");
+    if canvas.state.facts.model_type.is_none() {
+        let words =
+            ["No architecture yet.", "Start with: mlxport port arcee", "or see it at work: mlxport demo"];
+        return crate::ui::frame::empty(canvas.frame, area, &words, canvas.theme.dim);
+    }
     let second = match (&canvas.state.facts.demo, state.ready) {
         (Some(_), _) => "F8 plays the recorded person's next step.",
         (None, false) => "The workspace is being made ready; what you send waits for it.",
