@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::{Common, output};
 use crate::runtime::{self, Options, Start};
+use crate::session;
 use crate::util::blame::{Blame, Report};
 
 #[derive(Debug, Default, clap::Args)]
@@ -26,6 +27,8 @@ pub fn run(args: PortArgs, common: &Common) -> Result<ExitCode, Report> {
         let (model_type, folder) = model_type(&model)?;
         options.configs.extend(folder);
         options.start = Start::New { model_type: Some(model_type) };
+    } else if let Ok(id) = session::find(&options.settings.home.value, None) {
+        options.start = Start::Resume { id };
     }
     runtime::run(options)
 }
@@ -34,6 +37,7 @@ pub fn run(args: PortArgs, common: &Common) -> Result<ExitCode, Report> {
 pub(super) fn options(common: &Common) -> Result<Options, Report> {
     let mut options = Options::new(common.settings()?);
     options.plain = common.plain.then_some(output::line as fn(&str));
+    options.farewell = Some(output::line);
     Ok(options)
 }
 

@@ -8,8 +8,9 @@ use serde_json::json;
 
 use super::{Common, output};
 use crate::config::{Env, Flags, Settings};
+use crate::runtime::{self, Start};
 use crate::session::{self, Redactor, SessionError, Summary};
-use crate::util::blame::{Blame, Report};
+use crate::util::blame::Report;
 
 #[derive(Debug, clap::Args)]
 pub struct ResumeArgs {
@@ -29,8 +30,12 @@ pub struct RecordArgs {
     pub output: PathBuf,
 }
 
-pub fn resume(_args: ResumeArgs, _common: &Common) -> Result<ExitCode, Report> {
-    Err(Report::new(Blame::Bug, "not connected yet"))
+pub fn resume(args: ResumeArgs, common: &Common) -> Result<ExitCode, Report> {
+    let mut options = super::open::options(common)?;
+    let home = &options.settings.home.value;
+    let id = session::find(home, args.id.as_deref()).map_err(|error| Report::from(&error))?;
+    options.start = Start::Resume { id };
+    runtime::run(options)
 }
 
 pub fn list(_args: ListArgs, common: &Common) -> Result<ExitCode, Report> {

@@ -15,8 +15,8 @@ use super::jobs::{CHANNEL, JobTable};
 use super::keyboard::{Heard, Keyboard};
 use super::services::Services;
 use crate::app::{Millis, Msg, State, recorded, update};
-use crate::session::Writer;
 use crate::session::data::Live;
+use crate::session::{Redactor, Writer};
 use crate::util::blame::{Blame, Report};
 
 /// Frames caused by jobs alone come no closer than this; a key is answered at once.
@@ -114,9 +114,10 @@ impl EventLoop {
         Ok(if super::terminal::panicked() { ExitCode::from(101) } else { ExitCode::SUCCESS })
     }
 
-    /// Takes back what an earlier run kept.
-    pub fn restore(&mut self, live: &Live) {
+    /// Takes back what an earlier run kept: what is live at once, the conversation when it has been read.
+    pub fn restore(&mut self, live: &Live, redactor: Redactor) {
         self.message(Msg::Restore(Box::new(live.clone())), Cause::Program);
+        self.effects.jobs.bring_back(self.services.session.clone(), redactor);
     }
 
     /// Breaks in a job after the first frame, so that tests see the terminal given back.

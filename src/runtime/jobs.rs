@@ -20,8 +20,10 @@ use super::services::Services;
 use crate::app::effect::Job;
 use crate::app::job::JobId;
 use crate::app::msg::{Msg, PaneMsg};
+use crate::app::pane::chat as chat_pane;
 use crate::app::pane::pr::PersonRequest;
 use crate::git::acts::PersonAct;
+use crate::session::{self, Redactor};
 use crate::util::blame::{Blame, Report};
 use crate::util::sink::Sink;
 
@@ -129,6 +131,19 @@ impl JobTable {
                 Err(Report::new(Blame::Bug, format!("a job of mlxport itself broke: {error}")))
             });
             let _ = to.send(Msg::Ended(id, result)).await;
+        });
+    }
+
+    /// Reads the conversation of a resumed session off the screen's thread, and gives it to the chat.
+    pub fn bring_back(&self, id: String, redactor: Redactor) {
+        let (to, services) = (self.to.clone(), Arc::clone(&self.services));
+        #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+        tokio::task::spawn_blocking(move || {
+            let msg = match session::conversation(services.home(), &id, &redactor) {
+                Ok(entries) => PaneMsg::Chat(chat_pane::Msg::Restored(entries)),
+                Err(error) => return tracing::error!("the conversation of {id} cannot be read: {error}"),
+            };
+            push(&to, Msg::Post(msg));
         });
     }
 

@@ -27,6 +27,8 @@ pub struct Options {
     pub plain: Option<fn(&str)>,
     /// Plays a recording.
     pub demo: Option<DemoOptions>,
+    /// Where the last words go once the terminal is given back.
+    pub farewell: Option<fn(&str)>,
     /// Breaks in a job after the first frame (tests only).
     pub break_soon: bool,
 }
@@ -44,13 +46,22 @@ impl Options {
     /// A new session on no model yet.
     pub fn new(settings: Settings) -> Self {
         let start = Start::New { model_type: None };
-        Self { settings, start, configs: Vec::new(), plain: None, demo: None, break_soon: false }
+        Self {
+            settings,
+            start,
+            configs: Vec::new(),
+            plain: None,
+            demo: None,
+            farewell: None,
+            break_soon: false,
+        }
     }
 }
 
 /// Runs the workbench until the person quits.
 pub fn run(options: Options) -> Result<ExitCode, Report> {
     super::log::start(&options.settings);
+    let farewell = options.farewell.filter(|_| options.plain.is_none());
     let ended = event_loop::block_on(async move {
         let (writer, header, live) = open_session(&options)?;
         let services = Arc::new(Services::new(options.settings.clone(), header.session.clone()));
@@ -67,15 +78,18 @@ pub fn run(options: Options) -> Result<ExitCode, Report> {
         let mut event_loop = EventLoop::new(state, services, front, writer)?;
         event_loop.demo = demo;
         if let Some(live) = live {
-            event_loop.restore(&live);
+            event_loop.restore(&live, redactor(&options.settings));
         }
         if options.break_soon {
             event_loop.break_soon();
         }
-        event_loop.run().await
+        Ok((event_loop.run().await?, header.session))
     })?;
     super::terminal::give_back();
-    ended
+    if let (Some(say), Ok((_, id))) = (farewell, &ended) {
+        say(&format!("session {id} is saved; go on with: mlxport resume {id}"));
+    }
+    ended.map(|(code, _)| code)
 }
 
 fn report(error: &impl Explain) -> Report {

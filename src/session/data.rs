@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::agent::data::{Entry as ChatEntry, Message, Proposal};
+pub use crate::agent::data::Entry as ChatEntry;
+use crate::agent::data::{Message, Proposal};
 use crate::harness::data::{RunResult, Verdict};
 use crate::port::data::EditReceipt;
 use crate::tools::data::Artifact;

@@ -25,5 +25,5 @@ pub use error::SessionError;
 pub use folder::{find, list};
 pub use record::{Recording, record};
 pub use redact::Redactor;
-pub use resume::{Opened, create, history, open};
+pub use resume::{Opened, conversation, create, history, open};
 pub use writer::{Recorder, Writer};

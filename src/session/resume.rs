@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::data::{Entry, Header, Line, Live, Restored, Summary, VERSION};
+use super::data::{ChatEntry, Entry, Header, Line, Live, Restored, Summary, VERSION};
 use super::error::SessionError;
 use super::log::{self, Read1};
 use super::redact::Redactor;
@@ -69,6 +69,19 @@ pub fn open(
     let live = expanded(&redactor, state.live.clone());
     let writer = Writer::start(Start { folder, state, lock, redactor }, events)?;
     Ok(Opened { header, live, summary, recent, writer })
+}
+
+/// Gives the conversation of a session, whole and in order, for the chat to be rebuilt from. Needs no lock.
+pub fn conversation(home: &Home, id: &str, redactor: &Redactor) -> Result<Vec<ChatEntry>, SessionError> {
+    let mut entries = Vec::new();
+    log::read_from(&home.session(id).join("log.jsonl"), 0, |read| {
+        let Read1::Line(line) = read else { return };
+        let Entry::Chat { entry } = line.entry else { return };
+        let Ok(mut value) = serde_json::to_value(&entry) else { return };
+        redactor.expand(&mut value);
+        entries.push(serde_json::from_value(value).unwrap_or(entry));
+    })?;
+    Ok(entries)
 }
 
 /// Reads a whole log and folds it. Needs no lock.

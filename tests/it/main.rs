@@ -11,6 +11,7 @@ mod docs;
 mod harness;
 mod pr;
 mod recorded;
+mod resume;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod session;

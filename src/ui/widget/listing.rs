@@ -196,7 +196,7 @@ mod tests {
     fn controls_wide_characters_and_long_lines_stay_in_their_cells() {
         let text = "a\u{1b}[31m\tb\u{202e}c\n日本語 = 1\n";
         assert_eq!(shown(text, 1, 0, 22), ["▌  1 a·[31m    b·c", "   2›日 本 語  = 1  ↳ her", ""]);
-        assert_eq!(shown(text, 1, 6, 14), ["▌  1     b·c", "   2› = 1  ↳", ""]);
+        assert_eq!(shown(text, 1, 6, 14), ["▌  1     b·c", "   2› = 1  ↳ h", ""]);
         let long = "x".repeat(1 << 20);
         assert_eq!(shown(&long, 1, 0, 10)[0], format!("▌  1 {}", "x".repeat(5)));
     }
