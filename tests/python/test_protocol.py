@@ -116,8 +116,9 @@ def test_a_crash_inside_the_model_is_a_fail(worker, arcee):
         "        h = self.embed_tokens(inputs)\n",
         "        import ctypes\n\n        ctypes.string_at(0)\n",
     )
-    found = records(worker.run("arcee", arcee(body)))
-    assert "SIGSEGV" in found["exact std 1.0"]["error"]["text"]
+    error = records(worker.run("arcee", arcee(body)))["exact std 1.0"]["error"]
+    assert "SIGSEGV: probably the memory limit (4096 MB)" in error["text"]
+    assert "--mem-mb" in error["hint"]
 
 
 @pytest.mark.parametrize(

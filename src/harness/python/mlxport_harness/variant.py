@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlxport_harness import preload, states
+from mlxport_harness import preload, representative, states
 from mlxport_harness.checks import cache, dtype, exact, locate
 from mlxport_harness.checks.verdict import record
 from mlxport_harness.errors import Failure, PortFault
@@ -56,6 +56,8 @@ class VariantRun:
     def _checks(self, native: str, other: str | None) -> None:
         wanted = self.run.wanted
         found, spelling = self._exact(native), native
+        if self.variant.raw is None:
+            representative.judge(self.target, found, self.twin_dir / _slug(TWINS[0]))
         if other and verdict_of(found) != "pass" and self.lost is None:
             found, spelling = self._other_spelling(found, native, other)
             other = None
@@ -186,9 +188,17 @@ class VariantRun:
 
     def _gone(self) -> Any:
         ended = self.port.ended()
-        if "killed" in ended:
+        limited = self.run.environment.get("memory") == "rlimit_data"
+        hint = ""
+        if "SIGSEGV" in ended and limited:
+            ended += (
+                f": probably the memory limit ({self.run.mem_mb} MB), which ends a process so when an "
+                "allocation is refused; otherwise a crash in native code"
+            )
+            hint = "Run it again with a higher --mem-mb: a crash stays, a shortage of memory does not."
+        elif "killed" in ended:
             ended += f" (a crash, or an allocation beyond the {self.run.mem_mb} MB of memory it may use)"
-        self.lost = PortFault(f"The port's process {ended}")
+        self.lost = PortFault(f"The port's process {ended}", hint=hint)
         raise self.lost
 
     def _start_port(self, meta: dict[str, Any]) -> Any:
