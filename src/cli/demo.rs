@@ -23,10 +23,12 @@ pub struct Args {
 /// Plays the demo in a workspace of its own.
 pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     let mode = if args.auto { Mode::Auto } else { Mode::Keys };
-    let demo = DemoOptions { recording: args.recording, mode };
+    let mut demo = DemoOptions { recording: args.recording, mode, lock: None };
     let Header { model_type, model, .. } = demo.recording()?.header;
     let mut settings = common.settings()?;
-    settings.home.value = demo::home(&settings.home.value, &id::new_id())?;
+    let (home, lock) = demo::home(&settings.home.value, &id::new_id())?;
+    settings.home.value = home;
+    demo.lock = Some(lock);
     // A recording fits one baseline and one endpoint, whatever the person's settings are; its fork is always local.
     settings.mlx_lm = Setting { value: MlxLmSource::Pypi, source: Source::Flag("--mlx-lm") };
     settings.provider = Setting::default(Provider::OpenaiCompatible);

@@ -26,6 +26,10 @@ pub(super) async fn link(
             Told::skipped("the person's environment is left alone; checks use the checkout by path"),
         ));
     }
+    if context.home().shared() != context.home().root() {
+        let text = "the shared environment is left alone; checks use the checkout by path";
+        return Ok(((), Told::skipped(text)));
+    }
     let Some(site) = site_packages(&env.dir) else {
         return Err(PortError::Internal(format!("no site-packages below {}", env.dir.display())));
     };

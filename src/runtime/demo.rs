@@ -14,7 +14,7 @@ use crate::session::data::{PersonStep, TimedStep};
 use crate::session::endpoint::{Pace, RecordedEndpoint};
 use crate::session::record::Recording;
 use crate::util::blame::{Blame, Report};
-use crate::util::fs;
+use crate::util::fs::{self, FileLock};
 
 /// The recording that the program brings.
 const ARCEE: &str = include_str!("../../recordings/arcee.jsonl");
@@ -32,6 +32,8 @@ pub struct DemoOptions {
     /// A recording of the person's; none plays the program's own.
     pub recording: Option<PathBuf>,
     pub mode: Mode,
+    /// Says that the demo's folder is in use; see [`home`].
+    pub lock: Option<FileLock>,
 }
 
 /// Who presses the keys.
@@ -79,7 +81,7 @@ pub fn configs(options: &DemoOptions, home: &Home) -> Result<Vec<PathBuf>, Repor
 }
 
 /// Makes a fresh data folder for a demo below the person's, sharing environment and cache; removes older ones.
-pub fn home(of: &Home, session: &str) -> Result<Home, Report> {
+pub fn home(of: &Home, session: &str) -> Result<(Home, FileLock), Report> {
     let demos = of.root().join("demo");
     fs::create_dir(&demos).map_err(|error| Report::from(&error))?;
     let mut old = std::fs::read_dir(&demos)
@@ -87,10 +89,14 @@ pub fn home(of: &Home, session: &str) -> Result<Home, Report> {
         .unwrap_or_default();
     old.sort();
     for path in old.iter().rev().skip(KEPT) {
-        // One that is still in use by another demo may refuse; it is taken next time.
-        let _ = std::fs::remove_dir_all(path);
+        // One that another demo is playing in stays; what cannot be removed now is taken next time.
+        if FileLock::try_now(&path.join("lock")).is_ok() {
+            let _ = std::fs::remove_dir_all(path);
+        }
     }
-    Ok(of.nested(demos.join(session)))
+    let folder = demos.join(session);
+    let lock = FileLock::try_now(&folder.join("lock")).map_err(|error| Report::from(&error))?;
+    Ok((of.nested(folder), lock))
 }
 
 impl Demo {

@@ -6,10 +6,12 @@ mod agent;
 mod check;
 mod config;
 mod configs;
+mod demo;
 mod detached;
 mod docs;
 mod harness;
 mod pr;
+mod python;
 mod recorded;
 mod resume;
 #[cfg(target_os = "linux")]
