@@ -81,6 +81,9 @@ impl State {
         self.failed = None;
         self.ready = false;
         let model_type = ctx.facts.model_type.clone();
+        for text in std::mem::take(&mut ctx.facts.warnings) {
+            ctx.post(PaneMsg::Chat(chat::Msg::Note(text)));
+        }
         ctx.post(PaneMsg::Configs(configs::Msg::Named));
         ctx.start(JobKind::Setup, "workspace", effect::Job::Setup(Job::Ensure { model_type }));
     }

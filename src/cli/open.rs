@@ -1,11 +1,13 @@
 //! `mlxport` and `mlxport port MODEL`: open the workbench.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{Common, output};
+use crate::port::Workspace;
 use crate::runtime::{self, Options, Start};
 use crate::session;
+use crate::source;
 use crate::util::blame::{Blame, Report};
 
 #[derive(Debug, Default, clap::Args)]
@@ -22,9 +24,16 @@ pub struct PortArgs {
 /// Opens the workbench on a model, or on the last session.
 pub fn run(args: PortArgs, common: &Common) -> Result<ExitCode, Report> {
     let mut options = options(common)?;
+    for config in &args.configs {
+        config_is_there(config)?;
+    }
     options.configs = args.configs;
     if let Some(model) = args.model {
         let (model_type, folder) = model_type(&model)?;
+        if let Some(workspace) = Workspace::open(&options.settings.home.value) {
+            source::portable(&workspace.transformers_dir, &model_type)
+                .map_err(|error| Report::from(&error))?;
+        }
         options.configs.extend(folder);
         options.start = Start::New { model_type: Some(model_type) };
     } else if let Ok(id) = session::find(&options.settings.home.value, None) {
@@ -46,6 +55,15 @@ pub fn panic(common: &Common) -> Result<ExitCode, Report> {
     let mut options = options(common)?;
     options.break_soon = true;
     runtime::run(options)
+}
+
+/// Refuses a path with nothing at it; what a config says wrong is the pane's to show, beside the others.
+fn config_is_there(path: &Path) -> Result<(), Report> {
+    if path.exists() {
+        return Ok(());
+    }
+    Err(Report::new(Blame::User, format!("--config: there is nothing at {}", path.display()))
+        .hint("give the path of a config.json or of the folder that holds one"))
 }
 
 /// Takes a model type, or the folder or file of a checkpoint's config.

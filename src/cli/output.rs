@@ -4,7 +4,7 @@
 
 use std::io::Write;
 
-use crate::util::blame::{Blame, Report};
+use crate::util::blame::Report;
 
 /// Prints one line on stdout. A closed pipe is the reader's choice, not an error.
 pub fn line(text: &str) {
@@ -28,13 +28,7 @@ pub fn progress(text: &str) {
 
 /// Prints an error, whose fault it is, and the way out.
 pub fn error(report: &Report) {
-    let whose = match report.blame {
-        Blame::User => "what you gave",
-        Blame::Environment => "this machine",
-        Blame::Port => "the port",
-        Blame::Upstream => "upstream",
-        Blame::Bug => "mlxport itself",
-    };
+    let whose = report.blame.whose();
     eprintln!("mlxport: {}", report.text);
     if let Some(detail) = &report.detail {
         for text in detail.lines() {

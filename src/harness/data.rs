@@ -234,6 +234,19 @@ impl From<Blame> for Kind {
     }
 }
 
+impl Kind {
+    /// Names whose fault it is, in the words of the command line's errors.
+    pub fn whose(self) -> &'static str {
+        match self {
+            Self::User => Blame::User.whose(),
+            Self::Environment => Blame::Environment.whose(),
+            Self::Port => Blame::Port.whose(),
+            Self::Reference => Blame::Upstream.whose(),
+            Self::Bug => Blame::Bug.whose(),
+        }
+    }
+}
+
 /// Why a check has no figure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckError {

@@ -81,6 +81,7 @@ fn shared_error(result: &RunResult) -> Option<&CheckRecord> {
 fn error(check: &CheckRecord, lines: &mut Vec<Line>) {
     let Some(error) = &check.error else { return };
     lines.push(Line::new("error", format!("error: {}", one_line(&error.text))));
+    lines.push(Line::new("error", format!("fault: {}", error.kind.whose())));
     if let Some(hint) = error.hint.as_deref().filter(|hint| !hint.is_empty()) {
         lines.push(Line::new("error", format!("next:  {}", one_line(hint))));
     }
@@ -156,7 +157,7 @@ mod tests {
         let checks =
             [CheckId::Exact, CheckId::Dtype].map(|id| CheckRecord::failed(id, error.clone())).to_vec();
         let expected = "arcee · AFM-4.5B\n! exact                error  0.00 s\n! dtype                error  0.00 s\n\
-            error: raised\nnext:  look\nverdict: fail · run r1";
+            error: raised\nfault: the port\nnext:  look\nverdict: fail · run r1";
         assert_eq!(text(&result(checks)), expected);
     }
 }

@@ -26,6 +26,27 @@ pub async fn open_branch(
     Ok(changed)
 }
 
+/// Gives the file in which mlx-lm, without the person's work, already has a model type: its own or the one it is an alias of.
+pub async fn upstream_port(settings: &Settings, workspace: &Workspace, model_type: &str) -> Option<String> {
+    let commit = workspace.baseline.commit();
+    let show = |what: String| {
+        let git = context::git(settings, &workspace.checkout).arg("show").arg(what).any_exit();
+        async move { git.run().await.ok() }
+    };
+    let utils = show(format!("{commit}:mlx_lm/utils.py")).await?;
+    let name = alias(&utils.text(), model_type).unwrap_or_else(|| model_type.to_string());
+    let file = format!("mlx_lm/models/{name}.py");
+    let found = show(format!("{commit}:{file}")).await?;
+    found.status.success().then_some(file)
+}
+
+/// Looks a model type up in upstream's table of aliases.
+fn alias(utils: &str, model_type: &str) -> Option<String> {
+    let table = utils.split_once("MODEL_REMAPPING = {")?.1.split('}').next()?;
+    let entry = table.split_once(&format!("\"{model_type}\": \""))?.1;
+    entry.split('"').next().map(str::to_string)
+}
+
 /// Says whether a text can be a model type: it becomes a file name, a branch name and a Python module.
 pub fn check_model_type(text: &str) -> Result<(), PortError> {
     let inside = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
@@ -96,6 +117,15 @@ pub(super) async fn identity(settings: &Settings, folder: &Path) -> (Option<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_alias_is_read_from_upstreams_table_and_from_nowhere_else() {
+        let utils = "X = {\"a\": \"b\"}\nMODEL_REMAPPING = {\n    \"mistral\": \"llama\",  # same\n}\nY = {\"c\": \"d\"}\n";
+        assert_eq!(
+            ["mistral", "a", "c", "llama"].map(|name| alias(utils, name)),
+            [Some("llama".to_string()), None, None, None]
+        );
+    }
 
     #[test]
     fn model_types_are_names_and_nothing_else() {

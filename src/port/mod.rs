@@ -22,7 +22,7 @@ mod step;
 mod uv;
 mod workspace;
 
-pub use branch::{check_model_type, open_branch};
+pub use branch::{check_model_type, open_branch, upstream_port};
 pub use data::{SetupEvent, SetupRequest, Workspace};
 pub use error::{EditError, PortError};
 pub use setup::setup;

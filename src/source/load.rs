@@ -26,6 +26,12 @@ pub enum SourceError {
     NotAFile { path: PathBuf },
     #[error("transformers has no folder for model_type {model_type} in {models}")]
     NoReference { model_type: String, models: PathBuf },
+    #[error("transformers has no model `{model_type}`")]
+    UnknownType { model_type: String, near: Vec<String> },
+    #[error(
+        "{model_type} is not a causal language model in transformers: mlx-lm runs decoders that generate text"
+    )]
+    NotCausal { model_type: String, parts: Vec<String> },
 }
 
 impl Explain for SourceError {
@@ -41,6 +47,18 @@ impl Explain for SourceError {
             Self::NoReference { .. } => {
                 Some("check the spelling, or give a newer transformers; a Hub repository with its own code is not read yet".into())
             }
+            Self::UnknownType { near, .. } if !near.is_empty() => {
+                Some(format!("did you mean {}?", near.join(", ")))
+            }
+            Self::UnknownType { .. } => Some(
+                "give the model_type as it stands in config.json; a model whose code is in its Hub repository only, or in a \
+                 newer transformers, is not read yet"
+                    .into(),
+            ),
+            Self::NotCausal { parts, .. } if !parts.is_empty() => {
+                Some(format!("its text part may be {}", parts.join(", ")))
+            }
+            Self::NotCausal { .. } => Some("give a decoder's model_type, such as arcee".into()),
             _ => None,
         }
     }

@@ -19,6 +19,7 @@ mod place;
 pub mod pure;
 mod reads;
 mod search;
+mod standing;
 mod symbols;
 
 pub use data::{Hit, Inherited, LoadedSource, Near, ReferenceFiles};
@@ -30,4 +31,5 @@ pub use parse::{Reader, parse};
 pub use place::{Place, place};
 pub use reads::{class_defaults, reads_of};
 pub use search::search;
+pub use standing::portable;
 pub use symbols::{definition, enclosing, fuzzy, lookup, top_class};

@@ -17,8 +17,11 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
     let rows = u16::try_from(setup.steps.len()).unwrap_or(20);
     let area = centred(frame.area(), 100, rows + 9);
     frame.render_widget(Clear, area);
-    let title =
-        if setup.failed.is_some() { " Workspace · a step failed " } else { " Workspace · being built " };
+    let title = match (&setup.failed, setup.steps.is_empty()) {
+        (Some(_), false) => " Workspace · a step failed ",
+        (Some(_), true) => " Workspace · not opened ",
+        (None, _) => " Workspace · being built ",
+    };
     let block =
         Block::bordered().border_style(theme.border_focus).title(Span::styled(title, theme.title_focus));
     let inner = block.inner(area);
@@ -52,10 +55,11 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
     } else {
         lines.push(Line::styled(format!(" {}", truncate(&one_line(&setup.last_line), width)), theme.dim));
     }
-    lines.push(Line::styled(
-        " Esc hides this; the work goes on. It can be cut and continued at any time.",
-        theme.dim,
-    ));
+    let below = match &setup.failed {
+        Some(_) => " Esc hides this; Ctrl-P, Set up the workspace, tries again.",
+        None => " Esc hides this; the work goes on. It can be cut and continued at any time.",
+    };
+    lines.push(Line::styled(below, theme.dim));
     let words = Paragraph::new(lines).wrap(Wrap { trim: false });
     frame.render_widget(words, Rect { ..inner });
 }

@@ -21,6 +21,19 @@ pub enum Blame {
     Bug,
 }
 
+impl Blame {
+    /// Names whose fault it is, for an error's second line.
+    pub fn whose(self) -> &'static str {
+        match self {
+            Self::User => "what you gave",
+            Self::Environment => "this machine",
+            Self::Port => "the port",
+            Self::Upstream => "upstream",
+            Self::Bug => "mlxport itself",
+        }
+    }
+}
+
 /// What every room's error can say of itself besides its text.
 pub trait Explain: fmt::Display {
     /// Says whose fault it is.

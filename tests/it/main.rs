@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
 mod agent;
+mod bad_input;
 mod check;
 mod config;
 mod configs;

@@ -31,6 +31,8 @@ use crate::util::blame::Report;
 pub enum Msg {
     /// The workspace is there; `Facts::workspace` says where.
     WorkspaceReady,
+    /// Something that the person should know before the conversation.
+    Note(String),
     /// Prompts, tools and provider are known; conversation can begin.
     Ready(Box<Setup>),
     /// A step of the recording's person that belongs to the chat is played.

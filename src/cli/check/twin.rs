@@ -14,7 +14,8 @@ use crate::util::blame::Report;
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// A model type, or a checkpoint folder with its config.json
-    #[arg(required_unless_present = "all")]
+    // Its own id: `model` is the global flag.
+    #[arg(id = "architecture", value_name = "MODEL", required_unless_present = "all")]
     pub model: Option<String>,
     /// The port's file [default: mlx_lm/models/<model_type>.py of the checkout]
     #[arg(long, value_name = "FILE")]
@@ -26,7 +27,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(CheckId))]
     pub checks: Vec<CheckId>,
     /// Every model type that transformers and mlx-lm share, one after another
-    #[arg(long, conflicts_with_all = ["model", "port", "configs"])]
+    #[arg(long, conflicts_with_all = ["architecture", "port", "configs"])]
     pub all: bool,
     /// Seconds for a whole run; a port that takes longer has failed
     #[arg(long, value_name = "S", default_value_t = 120.0, value_parser = seconds)]

@@ -65,8 +65,12 @@ async fn ask(
     cancel: CancellationToken,
 ) -> Result<(), Report> {
     let base_url = services.base_url().ok_or_else(|| {
-        Report::new(Blame::User, "no model is set up")
-            .hint("set model.base_url in config.toml or MLXPORT_BASE_URL, or run with --provider manual")
+        let config = services.home().config_file();
+        Report::new(Blame::User, "no model is set up").hint(format!(
+            "set base_url and name under [model] in {}, or MLXPORT_BASE_URL and MLXPORT_MODEL, or --base-url and --model; or carry \
+             the text to a web chat yourself with --provider manual",
+            config.display()
+        ))
     })?;
     // The key belongs to the endpoint that the person named, not to the demo's.
     let own = services.settings.base_url.value.as_ref() == Some(&base_url);

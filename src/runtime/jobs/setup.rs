@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::JobSink;
 use crate::app::PaneMsg;
 use crate::app::facts::WorkspaceFacts;
+use crate::app::pane::chat;
 use crate::app::setup::{Job, Msg, StepRow, StepState};
 use crate::harness::{Harness, Site};
 use crate::port::data::{self, Bytes, SetupEvent, SetupRequest, StepId};
@@ -14,6 +15,7 @@ use crate::port::job::{SetupEnd, follow_setup};
 use crate::port::{self, Workspace};
 use crate::runtime::services::{Connected, Services};
 use crate::runtime::tools::ToolServices;
+use crate::source;
 use crate::tools::{Registry, ToolContext};
 use crate::util::blame::{Blame, Report};
 use crate::util::text::bytes;
@@ -27,6 +29,10 @@ pub(super) async fn run(
 ) -> Result<(), Report> {
     let Job::Ensure { model_type } = job;
     let workspace = ensure(&services, model_type.clone(), &sink, cancel.clone()).await?;
+    portable(&workspace, model_type.as_deref())?;
+    if let Some(text) = there_already(&services, &workspace, model_type.as_deref()).await {
+        sink.send(PaneMsg::Chat(chat::Msg::Note(text)));
+    }
     let connected = connect(&services, workspace.clone(), model_type.clone()).await?;
     let harness = connected.harness.clone();
     services.connect(connected);
@@ -44,6 +50,7 @@ async fn ensure(
 ) -> Result<Workspace, Report> {
     let report = |error| Report::from(&error);
     if let Some(workspace) = Workspace::open(services.home()) {
+        portable(&workspace, model_type.as_deref())?;
         return match model_type {
             Some(model_type) if workspace.model_type() != Some(&model_type) => {
                 port::open_branch(&services.settings, &workspace, &model_type).await.map_err(report)
@@ -57,6 +64,29 @@ async fn ensure(
         SetupEnd::Ready(workspace) => Ok(*workspace),
         SetupEnd::Left => Err(Report::new(Blame::User, "the set-up goes on without this screen")),
     }
+}
+
+/// Refuses what cannot be ported, before a branch is made for it.
+fn portable(workspace: &Workspace, model_type: Option<&str>) -> Result<(), Report> {
+    let checked = model_type.map(|name| source::portable(&workspace.transformers_dir, name));
+    checked.unwrap_or(Ok(())).map_err(|error| Report::from(&error))
+}
+
+/// Says that upstream has a port of the model, so that nobody ports it again unknowingly.
+async fn there_already(
+    services: &Services,
+    workspace: &Workspace,
+    model_type: Option<&str>,
+) -> Option<String> {
+    let model_type = model_type?;
+    let file = port::upstream_port(&services.settings, workspace, model_type).await?;
+    let alias = !file.ends_with(&format!("/{model_type}.py"));
+    Some(match alias {
+        true => format!(
+            "mlx-lm already runs {model_type}: it is an alias of {file}. Open that model to improve it"
+        ),
+        false => format!("mlx-lm already has {model_type}: {file}. What you change here changes that port"),
+    })
 }
 
 /// Turns a step's news into what the screen keeps.

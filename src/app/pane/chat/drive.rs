@@ -28,6 +28,7 @@ impl State {
             Msg::WorkspaceReady => {
                 ctx.start(LOAD, "prompts and tools", AnyJob::Chat(Job::Load));
             }
+            Msg::Note(text) => self.items.push(Item::notice(Tone::Warn, text)),
             Msg::Ready(setup) => self.loaded(*setup, ctx),
             Msg::Recorded(step) => self.recorded(*step, ctx),
             Msg::Restored(entries) => self.restored(&entries, ctx),
@@ -153,6 +154,8 @@ impl State {
         ctx.facts.model.provider = match (&ctx.facts.demo, setup.provider) {
             (Some(_), _) => "recorded".into(),
             (None, Provider::Manual) => "manual".into(),
+            // Stays empty where no endpoint is named, so that the pane can say how to name one.
+            (None, Provider::Endpoint) if ctx.facts.model.provider.is_empty() => String::new(),
             (None, Provider::Endpoint) => "endpoint".into(),
         };
         self.machine.configure(setup);

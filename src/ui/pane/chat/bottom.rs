@@ -29,6 +29,10 @@ pub fn empty(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State) {
     let second = match (&canvas.state.facts.demo, state.ready) {
         (Some(_), _) => "F8 plays the recorded person's next step.",
         (None, false) => "The workspace is being made ready; what you send waits for it.",
+        (None, true) if canvas.state.facts.model.provider.is_empty() => {
+            "No model is set up yet: name its endpoint by model.base_url in config.toml, MLXPORT_BASE_URL or --base-url URL, or \
+             carry the text to a web chat yourself with --provider manual."
+        }
         (None, true) => "The model reads, proposes edits and runs checks. You accept each edit.",
     };
     crate::ui::frame::empty(canvas.frame, area, &[&first, second], canvas.theme.dim);
