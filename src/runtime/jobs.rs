@@ -137,7 +137,6 @@ impl JobTable {
     /// Reads the conversation of a resumed session off the screen's thread, and gives it to the chat.
     pub fn bring_back(&self, id: String, redactor: Redactor) {
         let (to, services) = (self.to.clone(), Arc::clone(&self.services));
-        #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
         tokio::task::spawn_blocking(move || {
             let msg = match session::conversation(services.home(), &id, &redactor) {
                 Ok(entries) => PaneMsg::Chat(chat_pane::Msg::Restored(entries)),
