@@ -60,6 +60,10 @@ impl DemoOptions {
     /// Reads the recording.
     pub fn recording(&self) -> Result<Recording, Report> {
         match &self.recording {
+            Some(path) if !path.is_file() => {
+                let text = format!("--recording {}: there is no such file", path.display());
+                Err(Report::new(Blame::User, text).hint("write one with `mlxport record ID -o FILE`"))
+            }
             Some(path) => Recording::load(path).map_err(|error| Report::from(&error)),
             None => Recording::parse(ARCEE).map_err(|(line, text)| {
                 Report::new(Blame::Bug, format!("the program's own recording, line {line}: {text}"))
