@@ -56,6 +56,11 @@ impl Services {
         self.start + std::time::Duration::from_millis(at)
     }
 
+    /// Whether a recording is played: its folder is its own, only environment and cache are shared.
+    pub fn is_demo(&self) -> bool {
+        self.home().shared() != self.home().root()
+    }
+
     /// Connects a workspace: later jobs work in it.
     pub fn connect(&self, connected: Connected) {
         if let Ok(mut slot) = self.connected.write() {

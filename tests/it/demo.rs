@@ -8,9 +8,13 @@ use crate::support::pty::Pty;
 #[test]
 fn the_demo_ports_arcee_and_pushes_it() {
     let home = test_home();
+    let nobody = tempfile::tempdir().expect("a folder");
     let output = Command::new(env!("CARGO_BIN_EXE_mlxport"))
         .args(["demo", "--auto", "--plain", "--home"])
         .arg(home.root())
+        // A fresh machine: nobody has told git who they are.
+        .env("HOME", nobody.path())
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
         .output()
         .expect("the program starts");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

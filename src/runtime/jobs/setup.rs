@@ -18,6 +18,7 @@ use crate::runtime::tools::ToolServices;
 use crate::source;
 use crate::tools::{Registry, ToolContext};
 use crate::util::blame::{Blame, Report};
+use crate::util::process::Command;
 use crate::util::text::bytes;
 
 /// Runs one job to its end.
@@ -33,12 +34,31 @@ pub(super) async fn run(
     if let Some(text) = there_already(&services, &workspace, model_type.as_deref()).await {
         sink.send(PaneMsg::Chat(chat::Msg::Note(text)));
     }
+    if services.is_demo() {
+        demo_identity(&workspace, &sink).await?;
+    }
     let connected = connect(&services, workspace.clone(), model_type.clone()).await?;
     let harness = connected.harness.clone();
     services.connect(connected);
     sink.send(PaneMsg::Setup(Msg::Ready(Box::new(facts(&workspace, model_type.as_deref())))));
     // The first check should find the worker warm; a worker that cannot start says so when it is needed.
     let _ = harness.prewarm(&cancel).await;
+    Ok(())
+}
+
+/// Gives the demo's own checkout an author where the person has set none: a fresh machine has no git identity, and the
+/// demo commits in a folder of its own.
+async fn demo_identity(workspace: &Workspace, sink: &JobSink) -> Result<(), Report> {
+    let git = |args: &[&str]| Command::new("git").args(args).cwd(&workspace.checkout);
+    for (key, value) in [("user.name", "mlxport demo"), ("user.email", "demo@mlxport.invalid")] {
+        let found =
+            git(&["config", "--get", key]).any_exit().run().await.map_err(|error| Report::from(&error))?;
+        if found.text().is_empty() {
+            git(&["config", "--local", key, value]).run().await.map_err(|error| Report::from(&error))?;
+            let text = format!("git has no {key}: the demo's own checkout uses `{value}`");
+            sink.send(PaneMsg::Setup(Msg::Line(text)));
+        }
+    }
     Ok(())
 }
 
