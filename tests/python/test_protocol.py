@@ -36,7 +36,16 @@ def test_messages_are_tagged_numbered_and_end_once(any_worker, arcee):
     assert all(isinstance(m["t"], float) for m in messages)
     assert [m["type"] for m in messages if m["type"] in ("done", "failed", "cancelled")] == ["done"]
     result = messages[-1]["result"]
-    assert set(result) == {"schema", "run_id", "model_type", "variant", "verdict", "checks", "environment"}
+    assert set(result) == {
+        "schema",
+        "run_id",
+        "family",
+        "model_type",
+        "variant",
+        "verdict",
+        "checks",
+        "environment",
+    }
     assert result["environment"]["port_isolation"].startswith("landlock")
     first = next(m for m in messages if m["type"] == "check")
     assert first["check"]["id"] == "exact"

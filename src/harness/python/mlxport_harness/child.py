@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 
 from mlxport_harness.errors import Failure
 from mlxport_harness.wire import write_line
+
+# A role is a function of (job, emit, commands): it may ask `commands`, a binary file of lines, for more.
+ROLES = {
+    "reference": "mlxport_harness.reference.record:record",
+    "reference_stages": "mlxport_harness.reference.stages:serve",
+    "port": "mlxport_harness.port.record:serve",
+}
 
 
 def run(job: dict[str, Any], events: int, commands: int) -> None:
@@ -18,15 +26,9 @@ def run(job: dict[str, Any], events: int, commands: int) -> None:
     status = 0
     try:
         emit({"warm": True})
-        if job["role"] == "reference":
-            from mlxport_harness.reference.record import record
-
-            record(job, emit)
-            emit({"end": True})
-        else:
-            from mlxport_harness.port.record import serve
-
-            serve(job, emit, os.fdopen(commands, "rb"))
+        module, _, function = ROLES[job["role"]].partition(":")
+        getattr(importlib.import_module(module), function)(job, emit, os.fdopen(commands, "rb"))
+        emit({"end": True})
     except Failure as failure:
         emit({"failure": failure.record()})
     except BaseException as error:

@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     twin.add_argument("model_type")
     twin.add_argument("--port", help="the port's file; default: mlx-lm's own")
     twin.add_argument("--config", action="append", default=[], help="a config.json; may be repeated")
-    twin.add_argument("--checks", help="comma-separated; default: all")
+    twin.add_argument("--checks", help="comma-separated ids, or quick (default), full")
     twin.add_argument("--json", action="store_true", help="one JSON object on stdout")
     twin.add_argument("--seed", type=int, default=0)
     twin.add_argument("--timeout", type=float, default=600.0, help="seconds for the whole run")
@@ -115,7 +115,7 @@ def _report(out: int, options: argparse.Namespace, final: dict[str, Any]) -> int
         write_line(out, result)
     else:
         os.write(out, "".join(f"{line}\n" for line in _lines(result)).encode())
-    return 0 if result["verdict"] == "pass" else 1
+    return {"pass": 0, "could_not_run": 2}.get(result["verdict"], 1)
 
 
 def _lines(result: dict[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
-"""One run: parses the request, runs each variant, gathers the records into the run object.
+"""One run: parses the request, lets its family of checks work, gathers the records into the run object.
 
-This process imports no port. Each record is sent as soon as it is known; what happens to a variant is in
-`variant.py`.
+This process imports no port. Each record is sent as soon as it is known; what a family does is in its own
+folder, for twins `twin/family.py` and `variant.py`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from mlxport_harness import SCHEMA, preload
-from mlxport_harness.checks import registry
-from mlxport_harness.checks.verdict import worst
+from mlxport_harness.checks import choose
+from mlxport_harness.checks.verdict import of_run
 from mlxport_harness.errors import Failure
-from mlxport_harness.twin.target import Target, parse
-from mlxport_harness.variant import VariantRun
+from mlxport_harness.families import family
 
 Record = dict[str, Any]
 
@@ -37,14 +36,10 @@ class Run:
     def __init__(self, request: dict[str, Any], context: Context) -> None:
         self.context, self.request = context, request
         self.emit = context.emit
-        params = request.get("params") or {}
-        self.wanted = list(params.get("checks") or registry())
-        unknown = [c for c in self.wanted if c not in registry()]
-        if unknown:
-            known = ", ".join(registry())
-            raise Failure("user", f"There is no check {', '.join(map(str, unknown))}.", f"Checks: {known}.")
-        if request.get("check", "twin") != "twin":
-            raise Failure("user", f"There is no check family {request.get('check')!r}.", "Families: twin.")
+        self.params: dict[str, Any] = dict(request.get("params") or {})
+        self.family = str(request.get("check") or "twin")
+        self.execute_family = family(self.family)
+        self.wanted = choose(self.params.get("checks")) if self.family == "twin" else []
         self.run_dir, self.cache_dir = _folder(request, "run_dir"), _folder(request, "cache_dir")
         self.seed = int(request.get("seed") or 0)
         self.mem_mb = int(request.get("mem_mb") or 8192)
@@ -52,21 +47,15 @@ class Run:
         self.records: list[Record] = []
 
     def execute(self) -> Record:
-        target = parse(self.request.get("target") or {})
-        for variant in target.variants:
-            before = len(self.records)
-            VariantRun(self, target, variant).execute()
-            if len(target.variants) > 1:
-                for one in self.records[before:]:
-                    one["variant"] = variant.name
+        about = self.execute_family(self)
         return {
             "schema": SCHEMA,
             "run_id": str(self.request.get("run_id") or self.request.get("id")),
-            "model_type": target.model_type,
-            "variant": ", ".join(v.name for v in target.variants),
-            "verdict": worst([r["verdict"] for r in self.records]),
+            "family": self.family,
+            **about,
+            "verdict": of_run(self.records),
             "checks": self.records,
-            "environment": self._environment(target),
+            "environment": self._environment(),
         }
 
     def publish(self, found: Record) -> None:
@@ -78,14 +67,13 @@ class Run:
     def metric(self, name: str, value: float | None, unit: str, bar: float | None, rule: str) -> None:
         self.emit({"type": "metric", "name": name, "value": value, "unit": unit, "bar": bar, "rule": rule})
 
-    def _environment(self, target: Target) -> Record:
+    def _environment(self) -> Record:
         return {
             **self.environment,
             "versions": preload.versions(),
             "device": "cpu",
             "tf32": "0",
             "strategy": self.context.strategy,
-            "port": {"path": str(target.port_path), "sha256": target.port_sha, "given": target.port_given},
             "seed": self.seed,
             "mem_mb": self.mem_mb,
             "reference": f"transformers {preload.versions()['transformers']}",

@@ -117,8 +117,13 @@ class Worker:
         if self.sink:
             self.sink(message)
 
-    def receive(self, child: Child, stage: str) -> dict[str, Any] | None:
-        """The child's next message; None when it is gone; `timeout` when the run's time is up."""
+    def receive(self, child: Child, stage: str, until: float | None = None) -> dict[str, Any] | None:
+        """The child's next message; None when it is gone; `timeout` when the time is up.
+
+        That is the run's, or the moment `until` where it comes first; the seconds named are those of either.
+        """
+        began = time.monotonic()
+        end_at = self.deadline if until is None else min(until, self.deadline)
         while True:
             end = child.buffer.find(b"\n")
             if end >= 0:
@@ -128,9 +133,9 @@ class Worker:
                 if message is not None:
                     return message
                 continue
-            left = self.deadline - time.monotonic()
+            left = end_at - time.monotonic()
             if left <= 0 or len(child.buffer) > MAX_LINE:
-                return {"timeout": self.limit}
+                return {"timeout": self.limit if end_at == self.deadline else round(end_at - began, 1)}
             if child.resident_mb() > self._memory(child):
                 return {"over_memory": True}
             if self._wait(child, min(left, POLL_S)):

@@ -1,30 +1,31 @@
 """One config of a run: its reference states, one port process, and the checks in order.
 
-exact on both twins; where that is not a pass, the other spelling of the config's rope keys; then dtype, cache
-and locate under the spelling that is right. The port's process is asked stage by stage and only records.
+exact on both twins; where that is not a pass, the other spelling of the config's rope keys; then every other
+check under the spelling that is right. The port's process is asked stage by stage and only records.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlxport_harness import preload, representative, states
-from mlxport_harness.checks import cache, dtype, exact, locate
+from mlxport_harness.checks import exact, locate, module, registry
 from mlxport_harness.checks.verdict import record
 from mlxport_harness.errors import Failure, PortFault
 from mlxport_harness.spelling import distance, spelling_finding, verdict_of
+from mlxport_harness.stagechild import Answer, StageChild
 from mlxport_harness.twin.target import Target, Variant
+from mlxport_harness.view import STD_005, STD_1, View, slug
 
 if TYPE_CHECKING:
     from mlxport_harness.run import Run
 
-TWINS = ("std 1.0", "std 0.05")
+TWINS = (STD_1, STD_005)
 Record = dict[str, Any]
 
 
@@ -36,8 +37,9 @@ class VariantRun:
         key = self._key()
         self.twin_dir, self.states_dir = run.cache_dir / key / "twin", run.cache_dir / key / "states"
         self.reference: dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]] = {}
-        self.port: Any = None
-        self.lost: PortFault | None = None
+        self._port: StageChild | None = None
+        self._reference_child: StageChild | None = None
+        self.broken = False  # the port was lost in `exact`: no other process would fare better
 
     def execute(self) -> None:
         self._ensure_reference()
@@ -45,24 +47,26 @@ class VariantRun:
         native = (self.twin_dir / "std-1.0" / "native").read_text().strip()
         other = next((s for s in meta["spellings"] if s != native), None)
         for twin in TWINS:
-            self.reference[twin] = states.load(self.states_dir / f"{_slug(twin)}.bin")
-        self.port = self._start_port(meta)
+            self.reference[twin] = states.load(self.states_dir / f"{slug(twin)}.bin")
+        self._start_port()
         try:
             self._checks(native, other)
         finally:
-            self.port.kill()
-            self._port_log()
+            for child in (self._port, self._reference_child):
+                if child is not None:
+                    child.close()
 
     def _checks(self, native: str, other: str | None) -> None:
         wanted = self.run.wanted
         found, spelling = self._exact(native), native
         if self.variant.raw is None:
-            representative.judge(self.target, found, self.twin_dir / _slug(TWINS[0]))
-        if other and verdict_of(found) != "pass" and self.lost is None:
+            representative.judge(self.target, found, self.twin_dir / slug(TWINS[0]))
+        if other and verdict_of(found) != "pass" and not self.lost:
             found, spelling = self._other_spelling(found, native, other)
             other = None
+        self.broken = self.lost
         place = None
-        if verdict_of(found) != "pass" and self.lost is None:
+        if verdict_of(found) != "pass" and not self.lost:
             place = self._locate(spelling, found)
             for one in found:
                 if one["verdict"] != "pass" and place and not one["error"]:
@@ -74,22 +78,30 @@ class VariantRun:
                     f"exact {one['twin']}", one["figure"], "relative", one["bar"], exact.CHECK.rule
                 )
                 self.run.metric(f"floor {one['twin']}", one.get("floor"), "relative", None, "rounding floor")
-        for check in ("dtype", "cache"):
-            if check in wanted:
-                self._publish(self._guarded(check, spelling))
+        for check in registry():
+            if check in wanted and check not in ("exact", "locate"):
+                for one in self._guarded(check, spelling):
+                    self._publish(one)
         if "locate" in wanted:
             self._publish(place or self._locate(spelling, found))
-        if other and "exact" in wanted and self.lost is None:
+        if other and "exact" in wanted and not self.lost:
             self._note_other(found, native, other)
+
+    @property
+    def lost(self) -> bool:
+        return self._port is None or self._port.lost is not None
 
     def _exact(self, spelling: str, twins: tuple[str, ...] = TWINS) -> list[Record]:
         found = []
         for twin in twins:
             arrays, meta = self.reference[twin]
             try:
-                port, _, seconds = self._stage("exact", twin, spelling)
+                port, _, seconds = self.ask_port("exact", twin, spelling)
                 found.append(exact.judge(twin, arrays["logits"], meta["floor"], port["logits"], seconds))
             except PortFault as fault:
+                found.append(self._fault("exact", twin, fault))
+            except KeyError:
+                fault = PortFault("The port left an unreadable recording: no logits")
                 found.append(self._fault("exact", twin, fault))
         return found
 
@@ -115,22 +127,30 @@ class VariantRun:
             one["findings"].append(finding)
             self._publish(one)
 
-    def _guarded(self, check: str, spelling: str) -> Record:
+    def _guarded(self, check: str, spelling: str) -> list[Record]:
+        """One check, whatever it does: a fault of the port fails it, anything else is an error of its own."""
+        found = module(check)
+        began = time.monotonic()
         try:
-            arrays, meta, seconds = self._stage(check, TWINS[0], spelling)
-            return dtype.judge(meta, seconds) if check == "dtype" else cache.judge(arrays, meta, seconds)
+            return found.run(View(self, spelling, found.CHECK.limit_s))
         except PortFault as fault:
-            return self._fault(check, "bf16" if check == "dtype" else TWINS[0], fault)
-        except (KeyError, TypeError, ValueError) as error:
-            return self._fault(
-                check, TWINS[0], PortFault(f"The port left an unreadable recording: {error!r}")
-            )
+            return [self._fault(check, TWINS[0], fault)]
+        except Failure as failure:
+            return [self._error(check, failure.record(), began)]
+        except (KeyError, TypeError, ValueError, IndexError, OSError, ArithmeticError) as error:
+            text = f"The check {check} could not read what was recorded: {type(error).__name__}: {error}"
+            return [
+                self._error(check, {"kind": "bug", "text": text[:600], "hint": "Please report this."}, began)
+            ]
+
+    def _error(self, check: str, error: dict[str, str], began: float) -> Record:
+        return record(check, TWINS[0], "error", error=error, seconds=time.monotonic() - began)
 
     def _locate(self, spelling: str, found: list[Record]) -> Record:
         bad = [r for r in found if r["verdict"] != "pass"]
         twin = bad[0]["twin"] if bad else TWINS[0]
         try:
-            arrays, meta, seconds = self._stage("locate", twin, spelling)
+            arrays, meta, seconds = self.ask_port("locate", twin, spelling)
             one = locate.judge(twin, self.reference[twin], (arrays, meta), seconds)
         except PortFault as fault:
             return self._fault("locate", twin, fault)
@@ -143,91 +163,38 @@ class VariantRun:
             one["first_divergence"] = None
         return one
 
-    def _stage(
-        self, stage: str, twin: str, spelling: str
-    ) -> tuple[dict[str, np.ndarray], dict[str, Any], float]:
-        if self.lost is not None:
-            raise self.lost
-        if not self.port.send({"stage": stage, "twin": _slug(twin), "spelling": spelling}):
-            return self._gone()
-        reply = self._receive(stage)
-        if "fault" in reply:
-            fault = reply["fault"]
-            raise PortFault(str(fault.get("text")), fault.get("where"), str(fault.get("hint") or ""))
-        try:
-            path = self.out_dir / os.path.basename(str(reply["file"]))
-            arrays, meta = states.load(path)
-            path.unlink()
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise PortFault(
-                f"The port left an unreadable recording: {type(error).__name__}: {error}"
-            ) from None
-        return arrays, meta, float(reply.get("seconds") or 0.0)
+    def ask_port(
+        self, stage: str, twin: str, spelling: str, limit: float | None = None, **params: Any
+    ) -> Answer:
+        """A port process that a check lost is replaced, so that the next check has one."""
+        if self.lost and not self.broken:
+            self._start_port()
+        return self._port.ask(stage, limit, twin=slug(twin), spelling=spelling, **params)
 
-    def _receive(self, stage: str) -> Record:
-        while True:
-            message = self.run.context.receive(self.port, stage)
-            if message is None:
-                return self._gone()
-            if "timeout" in message:
-                self.lost = PortFault(
-                    f"The port did not finish within {message['timeout']:g} s (stage {stage})"
-                )
-                raise self.lost
-            if "over_memory" in message:
-                self.lost = PortFault(
-                    f"The port used more than {self.run.mem_mb} MB of memory (stage {stage})"
-                )
-                raise self.lost
-            if "log" in message:
-                self.run.emit({"type": "log", "text": str(message["log"])})
-            elif "failure" in message:
-                raise Failure(**message["failure"])
-            else:
-                return message
+    def ask_reference(
+        self, stage: str, twin: str, limit: float, **params: Any
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        child = self._reference_child
+        if child is None or child.lost is not None:
+            job = self._reference_job() | {"role": "reference_stages"}
+            child = StageChild(self.run, job, self.run.run_dir / "reference", "reference")
+            self._reference_child = child
+        arrays, meta, _ = child.ask(stage, limit, twin=slug(twin), **params)
+        return arrays, meta
 
-    def _gone(self) -> Any:
-        ended = self.port.ended()
-        limited = self.run.environment.get("memory") == "rlimit_data"
-        hint = ""
-        if "SIGSEGV" in ended and limited:
-            ended += (
-                f": probably the memory limit ({self.run.mem_mb} MB), which ends a process so when an "
-                "allocation is refused; otherwise a crash in native code"
-            )
-            hint = "Run it again with a higher --mem-mb: a crash stays, a shortage of memory does not."
-        elif "killed" in ended:
-            ended += f" (a crash, or an allocation beyond the {self.run.mem_mb} MB of memory it may use)"
-        self.lost = PortFault(f"The port's process {ended}", hint=hint)
-        raise self.lost
-
-    def _start_port(self, meta: dict[str, Any]) -> Any:
-        self.out_dir = self.run.run_dir / "port"
-        shutil.rmtree(self.out_dir, ignore_errors=True)
-        self.out_dir.mkdir(parents=True)
+    def _start_port(self) -> None:
         job = {
             "role": "port",
             "port_path": str(self.target.port_path),
             "twin_dir": str(self.twin_dir),
-            "out_dir": str(self.out_dir),
-            "ids": meta["ids"],
-            "mem_mb": self.run.mem_mb,
+            "ids": json.loads((self.twin_dir / "meta.json").read_text())["ids"],
         }
-        self.port = self.run.context.start(job)
-        try:
-            ready = self._receive("start")
-        except PortFault as fault:
-            raise Failure("environment", f"The port's process did not start: {fault.text}.", "") from None
+        self._port = StageChild(self.run, job, self.run.run_dir / "port", "port")
+        ready = self._port.ready
         self.run.environment |= {k: ready.get(k) for k in ("port_isolation", "memory", "shims")}
-        return self.port
 
-    def _ensure_reference(self) -> None:
-        if (self.states_dir / "complete").exists():
-            self.run.environment["reference_states"] = "cached"
-            return
-        self.run.environment["reference_states"] = "computed"
-        self.states_dir.parent.mkdir(parents=True, exist_ok=True)
-        job = {
+    def _reference_job(self) -> dict[str, Any]:
+        return {
             "role": "reference",
             "model_type": self.target.model_type,
             "raw": self.variant.raw,
@@ -235,7 +202,14 @@ class VariantRun:
             "twin_dir": str(self.twin_dir),
             "states_dir": str(self.states_dir),
         }
-        child = self.run.context.start(job)
+
+    def _ensure_reference(self) -> None:
+        if (self.states_dir / "complete").exists():
+            self.run.environment["reference_states"] = "cached"
+            return
+        self.run.environment["reference_states"] = "computed"
+        self.states_dir.parent.mkdir(parents=True, exist_ok=True)
+        child = self.run.context.start(self._reference_job())
         try:
             while True:
                 message = self.run.context.receive(child, "reference")
@@ -265,15 +239,6 @@ class VariantRun:
     def _publish(self, found: Record) -> None:
         self.run.publish(found)
 
-    def _port_log(self) -> None:
-        try:
-            with open(self.out_dir / "port.log", "rb") as log:
-                text = log.read(4000).decode(errors="replace").strip()
-        except OSError:
-            return
-        if text:
-            self.run.emit({"type": "log", "text": f"The port printed: {text[:2000]}"})
-
     def _key(self) -> str:
         versions = preload.versions()
         parts = {
@@ -287,7 +252,3 @@ class VariantRun:
         }
         text = json.dumps(parts, sort_keys=True)
         return f"{self.target.model_type}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
-
-
-def _slug(twin: str) -> str:
-    return twin.replace(" ", "-")

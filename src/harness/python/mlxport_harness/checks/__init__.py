@@ -1,22 +1,54 @@
-"""The registry: what each check needs, what it costs, how it decides. One check per file."""
+"""The registry: what each check needs, what it costs, how it decides. One check per file.
+
+A module here has `CHECK` and `run(view)`, which gives records; `exact` and `locate` are driven by
+`variant.py`, for they choose the spelling under which the rest runs.
+"""
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from mlxport_harness.errors import Failure
+
+# In the order in which they run: what is fast and tells most comes first.
+MODULES = ("exact", "dtype", "cache", "locate")
+PLANS = {"quick": ("fast",), "full": ("fast", "slow")}
 
 
 @dataclass(frozen=True)
 class Check:
-    """`needs`: the port stage that records for it. `cost`: fast (< 1 s), slow, or heavy (a checkpoint)."""
+    """`needs`: the port stage that records for it. `cost`: fast (at each save), slow, heavy (a checkpoint).
+
+    `decides`: rule, or figure where only numbers are shown. `limit_s`: what one stage of it may take.
+    """
 
     id: str
     needs: str
     cost: str
     decides: str
     rule: str
+    title: str = ""
+    limit_s: float = 60.0
+
+
+def module(check: str) -> ModuleType:
+    return importlib.import_module(f"mlxport_harness.checks.{check.replace('-', '_')}")
 
 
 def registry() -> dict[str, Check]:
-    from mlxport_harness.checks import cache, dtype, exact, locate
+    return {found.id: found for found in (module(name).CHECK for name in MODULES)}
 
-    return {module.CHECK.id: module.CHECK for module in (exact, dtype, cache, locate)}
+
+def choose(asked: Any) -> list[str]:
+    """The ids of a plan's name, of ids, or of both; nothing asked is the quick plan."""
+    known = registry()
+    asked = [asked] if isinstance(asked, str) else list(asked or ["quick"])
+    unknown = [str(c) for c in asked if c not in known and c not in PLANS]
+    if unknown:
+        hint = f"Checks: {', '.join(known)}. Plans: {', '.join(PLANS)}."
+        raise Failure("user", f"There is no check {', '.join(unknown)}.", hint)
+    costs = {cost for name in asked for cost in PLANS.get(name, ())}
+    return [c for c in known if c in asked or known[c].cost in costs]

@@ -5,13 +5,16 @@ The port is compared with itself, so a wrong port can pass here; `exact` judges 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlxport_harness.checks import Check
 from mlxport_harness.checks.exact import relative
 from mlxport_harness.checks.verdict import by_bar, record
+
+if TYPE_CHECKING:
+    from mlxport_harness.view import View
 
 CHECK = Check("cache", "cache", "fast", "rule", "≤ 1e-4, suspect to 1e-3")
 BARS = (1e-4, 1e-3)
@@ -22,6 +25,10 @@ def plans(length: int) -> dict[str, list[int]]:
     """Step sizes per plan. Each crosses the twin's window; decoding stops there, it is the slow part."""
     chunks = [7] * (length // 7) + ([length % 7] if length % 7 else [])
     return {"decode": [1] * (length // 2), "prefill": [length - 10] + [1] * 10, "chunks": chunks}
+
+
+def run(view: View) -> list[dict[str, Any]]:
+    return [judge(*view.port("cache"))]
 
 
 def judge(arrays: dict[str, np.ndarray], meta: dict[str, Any], seconds: float) -> dict[str, Any]:

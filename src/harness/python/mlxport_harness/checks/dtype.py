@@ -5,12 +5,21 @@ One float32 constant promotes everything after it: the text is still fine, decod
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlxport_harness.checks import Check
 from mlxport_harness.checks.verdict import record
+from mlxport_harness.view import BF16
+
+if TYPE_CHECKING:
+    from mlxport_harness.view import View
 
 CHECK = Check("dtype", "dtype", "fast", "rule", "no layer output and no logits wider than bfloat16")
+
+
+def run(view: View) -> list[dict[str, Any]]:
+    _, meta, seconds = view.port("dtype", BF16)
+    return [judge(meta, seconds)]
 
 
 def judge(meta: dict[str, Any], seconds: float) -> dict[str, Any]:

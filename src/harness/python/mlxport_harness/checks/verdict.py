@@ -15,6 +15,21 @@ def worst(verdicts: list[str]) -> str:
     return ORDER[max(ranks)] if ranks else "could_not_run"
 
 
+def of_run(records: list[dict[str, Any]]) -> str:
+    """The worst of the records. A check that broke by a fault not the port's leaves no verdict,
+    unless another check failed.
+    """
+    order = ("pass", "suspect", "could_not_run", "fail")
+    ranks = []
+    for one in records:
+        verdict = one["verdict"]
+        if verdict == "error":
+            verdict = "fail" if (one.get("error") or {}).get("kind") == "port" else "could_not_run"
+        if verdict in order:
+            ranks.append(order.index(verdict))
+    return order[max(ranks)] if ranks else "could_not_run"
+
+
 def by_bar(figure: float, bars: tuple[float, float]) -> str:
     if not math.isfinite(figure):
         return "fail"

@@ -1,10 +1,12 @@
 """The port recorder: takes stages from the parent one by one, runs the port, writes what came out.
 
-It compares nothing. Its words are claims: the parent trusts only that a file with numbers is or is not there.
+What a stage does is in `stages/`. It compares nothing. Its words are claims: the parent trusts only that a
+file with numbers is or is not there.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -15,9 +17,7 @@ from typing import Any
 import numpy as np
 
 from mlxport_harness import isolate, preload, states
-from mlxport_harness.checks.cache import plans
 from mlxport_harness.port import load, shims
-from mlxport_harness.port.taps import Taps
 
 
 class Recorder:
@@ -38,56 +38,16 @@ class Recorder:
             self.module = load.import_port(self.port)
         key = (twin, spelling)
         if key not in self.models:
-            self.models[key] = load.load(self.module, self.twin_dir / twin / spelling)
+            self.models[key] = load.load(self.module, self.folder(twin, spelling))
         return self.models[key]
 
-    def exact(self, twin: str, spelling: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        return {"logits": numbers(self._logits(self.model(twin, spelling)))}, {}
+    def folder(self, twin: str, spelling: str) -> Path:
+        """The checkpoint as the port finds it: config.json and safetensors."""
+        return self.twin_dir / twin / spelling
 
-    def locate(self, twin: str, spelling: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        import mlx.core as mx
-
-        model = self.model(twin, spelling)
-        taps = Taps(model)
-        logits = taps.run(model, mx.array(self.ids))
-        mx.eval(logits, taps.values)
-        return {"logits": numbers(logits), **{k: numbers(v) for k, v in taps.values.items()}}, {
-            "modules": taps.rows
-        }
-
-    def dtype(self, twin: str, spelling: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        import mlx.core as mx
-
-        model = self.model("bf16", spelling)
-        taps = Taps(model)
-        logits = taps.run(model, mx.array(self.ids))
-        mx.eval(logits)
-        layers = {id(layer) for layer in getattr(model, "layers", [])}
-        names = [name for name, module in model.named_modules() if id(module) in layers]
-        kind = str(logits.dtype).rpartition(".")[2]
-        return {"logits": numbers(logits)}, {"dtype": kind, "layers": names, "modules": taps.rows}
-
-    def cache(self, twin: str, spelling: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        import mlx.core as mx
-        from mlx_lm.models.cache import make_prompt_cache
-
-        model = self.model(twin, spelling)
-        ids = mx.array(self.ids)
-        found = {"full": self._logits(model)}
-        for name, steps in plans(ids.shape[1]).items():
-            cache, at, parts = make_prompt_cache(model), 0, []
-            for step in steps:
-                parts.append(model(ids[:, at : at + step], cache=cache))
-                at += step
-            found[name] = mx.concatenate(parts, axis=1)
-            mx.eval(found[name])
-        kinds = sorted({type(c).__name__ for c in cache})
-        return {k: numbers(v) for k, v in found.items()}, {"caches": kinds}
-
-    def _logits(self, model: Any) -> Any:
-        import mlx.core as mx
-
-        return model(mx.array(self.ids))
+    def record(self, request: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        stage = importlib.import_module(f"mlxport_harness.port.stages.{request['stage']}")
+        return stage.record(self, request)
 
 
 def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
@@ -115,10 +75,10 @@ def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
         emit(_stage(recorder, json.loads(line), number))
 
 
-def _stage(recorder: Recorder, request: dict[str, str], number: int) -> dict[str, Any]:
+def _stage(recorder: Recorder, request: dict[str, Any], number: int) -> dict[str, Any]:
     began = time.perf_counter()
     try:
-        arrays, meta = getattr(recorder, request["stage"])(request["twin"], request["spelling"])
+        arrays, meta = recorder.record(request)
         name = f"{number}.bin"
         states.save(recorder.out / name, arrays, meta)
         return {"file": name, "seconds": time.perf_counter() - began}

@@ -30,7 +30,7 @@ SEEDS = 3
 LARGEST = 30_000_000
 
 
-def record(job: dict[str, Any], emit: Any) -> None:
+def record(job: dict[str, Any], emit: Any, _commands: Any) -> None:
     """Fills `twin_dir` (weights and configs, which the port may read) and `states_dir` (which it may not)."""
     torch.manual_seed(0)
     torch.set_num_threads(1)

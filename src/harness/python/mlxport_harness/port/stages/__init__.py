@@ -1,0 +1,1 @@
+"""What the port is asked to record, one stage a file: `record(recorder, request)` gives arrays and notes."""

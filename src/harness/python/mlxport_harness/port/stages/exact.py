@@ -1,0 +1,19 @@
+"""Float32 logits of one full pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+
+from mlxport_harness.port.record import numbers
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mlxport_harness.port.record import Recorder
+
+
+def record(recorder: Recorder, request: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    model = recorder.model(request["twin"], request["spelling"])
+    return {"logits": numbers(model(mx.array(recorder.ids)))}, {}

@@ -1,0 +1,27 @@
+"""The family `twin`: one port, the twin of each config given or of the class's defaults."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlxport_harness.twin.target import parse
+from mlxport_harness.variant import VariantRun
+
+if TYPE_CHECKING:
+    from mlxport_harness.run import Run
+
+
+def execute(run: Run) -> dict[str, Any]:
+    target = parse(run.request.get("target") or {})
+    run.environment["port"] = {
+        "path": str(target.port_path),
+        "sha256": target.port_sha,
+        "given": target.port_given,
+    }
+    for variant in target.variants:
+        before = len(run.records)
+        VariantRun(run, target, variant).execute()
+        if len(target.variants) > 1:
+            for one in run.records[before:]:
+                one["variant"] = variant.name
+    return {"model_type": target.model_type, "variant": ", ".join(v.name for v in target.variants)}
