@@ -14,7 +14,7 @@ from typing import Any
 from mlxport_harness.errors import Failure
 
 # In the order in which they run: what is fast and tells most comes first.
-MODULES = ("exact", "dtype", "cache", "locate")
+MODULES = ("exact", "dtype", "cache", "locate", "quant", "train")
 PLANS = {"quick": ("fast",), "full": ("fast", "slow")}
 
 
