@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Env, Flags, Settings};
-use crate::util::blame::Report;
+use crate::util::blame::{Blame, Report};
 
 mod bench;
 mod check;
@@ -36,6 +36,9 @@ pub const INTERRUPTED: u8 = 130;
 pub struct Cli {
     #[command(flatten)]
     pub common: Common,
+    /// A config.json or checkpoint folder for the configs pane; replaces those of the last session
+    #[arg(long = "config", value_name = "FILE")]
+    configs: Vec<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -133,13 +136,22 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<ExitCode, Report> {
     let common = cli.common;
+    // Named before the subcommand or after it, a config is the same.
+    let configs = cli.configs;
+    let with = |own: Vec<PathBuf>| configs.iter().cloned().chain(own).collect();
     match cli.command {
-        None => open::run(open::PortArgs::default(), &common),
+        None => open::run(open::PortArgs { configs, ..open::PortArgs::default() }, &common),
+        Some(Command::Port(args)) => open::run(open::PortArgs { configs: with(args.configs), ..args }, &common),
+        Some(Command::Resume(args)) => {
+            sessions::resume(sessions::ResumeArgs { configs: with(args.configs), ..args }, &common)
+        }
+        Some(_) if !configs.is_empty() => {
+            Err(Report::new(Blame::User, "--config before this subcommand means nothing")
+                .hint("it goes with `mlxport`, `mlxport port` and `mlxport resume`; `check` takes its own after its name"))
+        }
         Some(Command::Setup(args)) => setup::run(args, &common),
         Some(Command::Doctor(args)) => doctor::run(args, &common),
-        Some(Command::Port(args)) => open::run(args, &common),
         Some(Command::Demo(args)) => demo::run(args, &common),
-        Some(Command::Resume(args)) => sessions::resume(args, &common),
         Some(Command::Sessions(args)) => sessions::list(args, &common),
         Some(Command::Record(args)) => sessions::record(args, &common),
         Some(Command::Check(args)) => check::run(args, &common),

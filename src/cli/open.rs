@@ -24,10 +24,7 @@ pub struct PortArgs {
 /// Opens the workbench on a model, or on the last session.
 pub fn run(args: PortArgs, common: &Common) -> Result<ExitCode, Report> {
     let mut options = options(common)?;
-    for config in &args.configs {
-        config_is_there(config)?;
-    }
-    options.configs = args.configs;
+    options.configs = named(args.configs)?;
     if let Some(model) = args.model {
         let (model_type, folder) = model_type(&model)?;
         if let Some(workspace) = Workspace::open(&options.settings.home.value) {
@@ -55,6 +52,15 @@ pub fn panic(common: &Common) -> Result<ExitCode, Report> {
     let mut options = options(common)?;
     options.break_soon = true;
     runtime::run(options)
+}
+
+/// Takes the configs named on the command line, from the folder that the command was given in.
+pub(super) fn named(configs: Vec<PathBuf>) -> Result<Vec<PathBuf>, Report> {
+    for config in &configs {
+        config_is_there(config)?;
+    }
+    // A session is resumed from any folder.
+    Ok(configs.into_iter().map(|path| std::path::absolute(&path).unwrap_or(path)).collect())
 }
 
 /// Refuses a path with nothing at it; what a config says wrong is the pane's to show, beside the others.

@@ -16,6 +16,9 @@ use crate::util::blame::Report;
 pub struct ResumeArgs {
     /// The session's id or a unique start of it [default: the last session]
     pub id: Option<String>,
+    /// A config.json or checkpoint folder for the configs pane; replaces those of the session
+    #[arg(long = "config", value_name = "FILE")]
+    pub configs: Vec<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -32,6 +35,7 @@ pub struct RecordArgs {
 
 pub fn resume(args: ResumeArgs, common: &Common) -> Result<ExitCode, Report> {
     let mut options = super::open::options(common)?;
+    options.configs = super::open::named(args.configs)?;
     let home = &options.settings.home.value;
     let id = session::find(home, args.id.as_deref()).map_err(|error| Report::from(&error))?;
     options.start = Start::Resume { id };
