@@ -127,6 +127,8 @@ pub struct State {
     pub query: String,
     pub typing: Option<Typing>,
     reads: Option<[BTreeSet<String>; 2]>,
+    /// The key of the last run's cursor, until a file that has it is read or the person moves.
+    wanted: Option<String>,
 }
 
 /// Rows of the table: without its header and the two lines below.
@@ -141,6 +143,9 @@ impl State {
             let typing = typing.clone();
             self.typing = None;
             return self.take(typing, ctx);
+        }
+        if !matches!(action, Action::Reload) {
+            self.wanted = None;
         }
         let height = table_height(ctx.size);
         let page = i32::try_from(height.max(2) - 1).unwrap_or(1);
@@ -171,9 +176,14 @@ impl State {
                 let path = self.row().map(|row| row.path.clone());
                 (self.matrix, self.problems) = (matrix, problems);
                 self.filter();
-                let at = path.and_then(|path| self.position(&path));
+                let wanted = self.wanted.as_ref().and_then(|wanted| self.position(wanted));
+                self.wanted.take_if(|_| wanted.is_some());
+                let at = wanted.or_else(|| path.and_then(|path| self.position(&path)));
                 self.cursor = at.unwrap_or(0);
-                self.column = self.column.min(self.matrix.variants.len().saturating_sub(1));
+                // The column of the last run stays until there are variants.
+                if let Some(last) = self.matrix.variants.len().checked_sub(1) {
+                    self.column = self.column.min(last);
+                }
             }
             Msg::KeysRead { reference, port } => {
                 self.reads = (!reference.is_empty() || !port.is_empty()).then_some([reference, port]);
@@ -361,11 +371,32 @@ impl Pane for State {
     }
 
     fn save(&self) -> serde_json::Value {
-        serde_json::json!({"key": self.row().map(|row| &row.path), "differing": self.shown == Shown::Differing})
+        let typing = self.typing.as_ref().map(|typing| match typing {
+            Typing::Search(editor) => ("search", editor.text()),
+            Typing::Path(editor) => ("path", editor.text()),
+        });
+        serde_json::json!({
+            "key": self.wanted.as_ref().or_else(|| self.row().map(|row| &row.path)),
+            "top": self.top,
+            "column": self.column,
+            "differing": self.shown == Shown::Differing,
+            "query": self.query,
+            "typing": typing,
+        })
     }
 
     fn restore(&mut self, saved: &serde_json::Value, ctx: &mut Ctx<'_>) {
+        let number = |name: &str| saved[name].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
         self.shown = if saved["differing"] == true { Shown::Differing } else { Shown::All };
+        self.wanted = saved["key"].as_str().map(str::to_string);
+        (self.top, self.column) = (number("top"), number("column"));
+        self.query = saved["query"].as_str().unwrap_or_default().to_string();
+        let typed = saved["typing"][1].as_str().map(Editor::new);
+        self.typing = match (saved["typing"][0].as_str(), typed) {
+            (Some("search"), Some(editor)) => Some(Typing::Search(editor)),
+            (Some("path"), Some(editor)) => Some(Typing::Path(editor)),
+            _ => None,
+        };
         self.load(ctx);
     }
 }

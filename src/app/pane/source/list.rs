@@ -9,7 +9,8 @@ use crate::source::data::{SourceDoc, SymbolKind};
 use crate::source::pure::{enclosing, fuzzy};
 
 /// What a list offers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Symbols in the order of the text.
     Outline,
@@ -84,7 +85,10 @@ impl State {
             (_, None) => Vec::new(),
         };
         if let Some(list) = &mut self.list {
-            list.selected = list.selected.min(rows.len().saturating_sub(1));
+            // The place of an earlier run stays until there are rows to choose from.
+            if !rows.is_empty() {
+                list.selected = list.selected.min(rows.len() - 1);
+            }
             list.rows = rows;
         }
     }

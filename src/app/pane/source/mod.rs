@@ -8,6 +8,7 @@ mod halves;
 mod keys;
 pub mod list;
 mod pairs;
+mod saved;
 pub mod side;
 
 use std::collections::BTreeMap;
@@ -70,7 +71,8 @@ pub enum Job {
 }
 
 /// Which half.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Half {
     #[default]
     Reference,
@@ -88,7 +90,8 @@ impl Half {
 }
 
 /// Whether the other half follows the pair.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Follow {
     #[default]
     On,
@@ -114,6 +117,7 @@ pub struct State {
     /// The reference's files, for the list.
     pub references: Vec<PathBuf>,
     back: Vec<(Half, PathBuf, u32)>,
+    /// What the last run kept, until the workspace is there.
     restored: Option<serde_json::Value>,
     wanted: Option<(PathBuf, u32)>,
     /// When the chat said that it wrote the port; it tells the harness itself.
@@ -192,12 +196,22 @@ impl State {
             Msg::Open { path, line } => self.open(path, line, ctx),
             Msg::Loaded { path, source } => self.loaded(path, source, ctx),
             Msg::Missing { path, report } => {
+                let first = self.references.first().filter(|_| self.reference.path.as_ref() == Some(&path));
+                // A file that was looked at in an earlier run and is gone gives way to the reference.
+                if let Some(first) = first.filter(|first| **first != path && !self.references.contains(&path))
+                {
+                    let first = first.clone();
+                    self.show_reference(&first, ctx);
+                }
                 self.missing.insert(path, report);
             }
             Msg::Inherited { path, classes } => {
                 self.inherited.insert(path, classes);
             }
-            Msg::Near(near) => self.near = near,
+            Msg::Near(near) => {
+                self.near = near;
+                self.fill_list();
+            }
         }
     }
 
@@ -214,7 +228,7 @@ impl State {
         self.reference.path = workspace.references.first().cloned();
         self.port.path.clone_from(&workspace.port);
         if let Some(saved) = self.restored.take() {
-            self.take_back(&saved);
+            self.take_back(saved, ctx);
         }
         let mut paths = workspace.references.clone();
         paths.extend(workspace.port.clone());
@@ -247,7 +261,7 @@ impl State {
             }
         }
         self.refresh(ctx);
-        if before.is_none() && is_port {
+        if before.is_none() && is_port && !self.port.is_placed() {
             self.sync(code_height(ctx.size));
         }
         if let Some((_, line)) = self.wanted.take_if(|(wanted, _)| *wanted == path) {
@@ -327,14 +341,6 @@ impl State {
             Used::Yes => self.sync(height),
             Used::No => ctx.toast("No match. / searches"),
         }
-    }
-
-    fn take_back(&mut self, saved: &serde_json::Value) {
-        let line = |name: &str| saved.get(name).and_then(serde_json::Value::as_u64).unwrap_or(1) as u32;
-        self.reference.cursor = line("reference");
-        self.port.cursor = line("port");
-        self.active = if saved["active"] == "port" { Half::Port } else { Half::Reference };
-        self.follow = if saved["follow"] == false { Follow::Off } else { Follow::On };
     }
 }
 
@@ -417,16 +423,10 @@ impl Pane for State {
     }
 
     fn save(&self) -> serde_json::Value {
-        serde_json::json!({
-            "reference": self.reference.cursor,
-            "port": self.port.cursor,
-            "active": if self.active == Half::Port { "port" } else { "reference" },
-            "follow": self.follow == Follow::On,
-        })
+        self.saved()
     }
 
     fn restore(&mut self, saved: &serde_json::Value, _ctx: &mut Ctx<'_>) {
-        self.take_back(saved);
         self.restored = Some(saved.clone());
     }
 }

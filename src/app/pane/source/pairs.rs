@@ -6,12 +6,14 @@ use crate::source::data::{Hit, Inherited, SourceDoc};
 use crate::source::pure::{Pair, Pairing, definition, enclosing, pair, place, reads_of};
 
 /// The first module whose output differs, and where it is on each side.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Divergence {
     pub module: String,
     /// As the harness gave them: `file:line`.
     given: [Option<String>; 2],
+    #[serde(skip)]
     pub reference: Option<Spot>,
+    #[serde(skip)]
     pub port: Option<Spot>,
 }
 
@@ -64,6 +66,8 @@ impl State {
         if let Some(divergence) = &mut self.divergence {
             divergence.find(self.reference.doc.as_deref(), self.port.doc.as_deref());
         }
+        // A list that the last run left open is filled when there is something in it.
+        self.fill_list();
         let keys = keys_read(self);
         ctx.post(PaneMsg::Configs(keys));
     }

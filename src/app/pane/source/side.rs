@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::saved::Place;
 use crate::app::pane::Used;
 use crate::source::data::{Hit, SourceDoc};
 use crate::source::pure::{enclosing, search};
@@ -22,11 +23,13 @@ pub struct Side {
     /// Columns scrolled away on the left.
     pub column: u16,
     pub search: Search,
+    /// Whether cursor and view are those of an earlier run.
+    placed: bool,
 }
 
 impl Default for Side {
     fn default() -> Self {
-        Self { path: None, doc: None, cursor: 1, top: 1, column: 0, search: Search::default() }
+        Self { path: None, doc: None, cursor: 1, top: 1, column: 0, search: Search::default(), placed: false }
     }
 }
 
@@ -40,6 +43,11 @@ pub struct Search {
 }
 
 impl Search {
+    /// Where the cursor was before the query that is being typed.
+    pub(super) fn from(&self) -> Option<u32> {
+        self.from
+    }
+
     /// Whether the query is being typed.
     pub fn typing(&self) -> bool {
         self.from.is_some()
@@ -57,10 +65,26 @@ impl Side {
         Self { path: Some(path), ..Self::default() }
     }
 
+    /// Looks where an earlier run looked, as soon as the file is read.
+    pub(super) fn place_again(&mut self, place: &Place) {
+        (self.cursor, self.top, self.column) = (place.cursor, place.top, place.column);
+        self.search = Search { query: place.query.clone(), hits: Vec::new(), from: place.from };
+        self.placed = true;
+    }
+
+    pub(super) fn is_placed(&self) -> bool {
+        self.placed
+    }
+
+    /// Gives the first line shown, as far as the last scroll knows.
+    pub(super) fn row_at_top(&self) -> u32 {
+        self.top
+    }
+
     /// Takes a document, or the next version of it; the cursor stays in its class or function. A fresh one is shown from its first
     /// class: nobody opens a file for its licence.
     pub fn set_doc(&mut self, doc: Arc<SourceDoc>) {
-        if self.doc.is_none() && self.cursor == 1 {
+        if self.doc.is_none() && self.cursor == 1 && !self.placed {
             self.cursor = doc.classes().next().map_or(1, |class| class.first);
             self.top = self.cursor.saturating_sub(MARGIN).max(1);
         }

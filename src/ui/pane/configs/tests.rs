@@ -11,6 +11,7 @@ use crate::app::pane::configs::{Job as ConfigsJob, Msg, Readers};
 use crate::app::{Effect, Msg as AppMsg, PaneId, PaneMsg, State, update::update};
 use crate::hub::data::{Config, Defaults, Json, Matrix};
 use crate::hub::{matrix, parse};
+use crate::session::data::Live;
 use crate::theme::Theme;
 use crate::ui::{self, ViewCache};
 use crate::util::blame::{Blame, Report};
@@ -188,4 +189,48 @@ fn a_bad_file_is_told_beside_the_good_ones() {
         Report::new(Blame::User, "/m/config.json, line 3, column 1: a comma before the closing brace");
     script.tell(Msg::Loaded { matrix: variants(), problems: vec![problem] });
     insta::assert_snapshot!("problem_80x24", script.shown());
+}
+
+/// The program as it comes back after kill -9.
+fn resumed(script: &Script, named: &[&str]) -> Script {
+    let mut again = Script::empty(SMALL);
+    again.app.facts.configs = named.iter().map(PathBuf::from).collect();
+    let panes = script.app.save().into_iter().collect();
+    again.send(AppMsg::Restore(Box::new(Live { panes, ..Live::default() })));
+    again
+}
+
+#[test]
+fn cursor_filter_search_and_a_half_typed_path_come_back() {
+    for last in ["", "a x", "/ r o"] {
+        let mut script = Script::full(SMALL);
+        script.app.facts.configs = vec!["a/config.json".into()];
+        script.keys("d j j l / r o p enter");
+        let key = script.key();
+        if !last.is_empty() {
+            script.keys(last);
+        }
+        let kept = script.app.save()["configs"].clone();
+        let mut again = resumed(&script, &[]);
+        assert_eq!(again.app.save()["configs"], kept, "nothing is lost before the files are read");
+        // Without the reference's defaults there is little to show yet.
+        again.tell(Msg::Loaded { matrix: Matrix::default(), problems: Vec::new() });
+        assert_eq!(again.app.save()["configs"], kept);
+        again.tell(Msg::Loaded { matrix: variants(), problems: Vec::new() });
+        assert_eq!((again.key(), &again.app.save()["configs"]), (script.key(), &kept), "{last:?}");
+        assert!(last == "/ r o" || again.key() == key);
+        assert_eq!(again.app.facts.configs, [PathBuf::from("a/config.json")]);
+    }
+}
+
+#[test]
+fn configs_named_on_the_command_line_win_over_those_of_the_last_run() {
+    let mut script = Script::full(SMALL);
+    script.app.facts.configs = vec!["a/config.json".into()];
+    let again = resumed(&script, &["b/config.json"]);
+    assert_eq!(again.app.facts.configs, [PathBuf::from("b/config.json")]);
+    let read = again.effects.iter().any(|effect| {
+        matches!(effect, Effect::Start(_, Job::Configs(ConfigsJob::Load { paths, .. })) if paths[..] == [PathBuf::from("b/config.json")])
+    });
+    assert!(read, "{:?}", again.effects);
 }

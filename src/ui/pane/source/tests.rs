@@ -10,6 +10,7 @@ use crate::app::effect::Job;
 use crate::app::facts::WorkspaceFacts;
 use crate::app::pane::source::{Half, Job as SourceJob, Msg};
 use crate::app::{Effect, Msg as AppMsg, PaneId, PaneMsg, State, update::update};
+use crate::session::data::Live;
 use crate::source::data::{LoadedSource, Near};
 use crate::source::parse;
 use crate::theme::Theme;
@@ -333,4 +334,69 @@ fn only_the_port_is_opened_in_the_editor() {
         script.effects.iter().filter(|effect| matches!(effect, Effect::Edit { .. })).collect();
     let [Effect::Edit { path, line: 16 }] = &opened[..] else { panic!("{opened:?}") };
     assert!(path.ends_with("arcee.py"));
+}
+
+/// The program as it comes back after kill -9: the workspace is there again, files are not read yet.
+fn resumed(script: &Script) -> Script {
+    let mut again = Script::empty(LARGE);
+    let panes = script.app.save().into_iter().collect();
+    again.send(AppMsg::Restore(Box::new(Live { panes, ..Live::default() })));
+    assert_eq!(again.app.save()["source"], script.app.save()["source"], "before the workspace is there");
+    again.app.facts.workspace.clone_from(&script.app.facts.workspace);
+    again.tell(Msg::WorkspaceReady);
+    assert_eq!(again.app.save()["source"], script.app.save()["source"], "before the files are read");
+    again
+}
+
+fn read_again(again: &mut Script) {
+    again.load("/t/arcee/modeling_arcee.py", MODELING);
+    again.load("/t/arcee/modular_arcee.py", MODULAR);
+    again.load("/w/mlx-lm/mlx_lm/models/arcee.py", PORT);
+}
+
+#[test]
+fn open_file_places_search_and_divergence_come_back() {
+    let scenes = [
+        "j j j",
+        // The other half alone moves.
+        "f l G",
+        // A search being typed, and one that was accepted.
+        "/ c l a s s",
+        "/ c l a s s enter n",
+        // The modular file by the list, then the list again with a word in it.
+        "b down enter",
+        "o M",
+        "g",
+    ];
+    for keys in scenes {
+        let mut script = Script::full(LARGE);
+        let (reference, port) = (Some("modeling_arcee.py:5".into()), None);
+        script.tell(Msg::GoTo { module: "model.layers.0.mlp".into(), reference, port });
+        script.keys(keys);
+        let kept = script.app.save()["source"].clone();
+        let mut again = resumed(&script);
+        read_again(&mut again);
+        assert_eq!(again.app.save()["source"], kept, "{keys}");
+        let (pane, before) = (&again.app.panes.source, &script.app.panes.source);
+        assert_eq!(pane.divergence, before.divergence, "{keys}: marked again");
+        assert_eq!(pane.reference.search.hits, before.reference.search.hits, "{keys}");
+        assert_eq!(pane.list, before.list, "{keys}");
+    }
+}
+
+#[test]
+fn a_file_beside_the_references_is_read_again_or_gives_way() {
+    let mut script = Script::full(LARGE);
+    let other = std::path::PathBuf::from("/w/mlx-lm/mlx_lm/models/llama.py");
+    script.tell(Msg::Open { path: other.clone(), line: 1 });
+    script.load("/w/mlx-lm/mlx_lm/models/llama.py", PORT);
+    script.keys("j j");
+    let mut again = resumed(&script);
+    let asked = |effect: &Effect| matches!(effect, Effect::Start(_, Job::Source(SourceJob::Load { path })) if *path == other);
+    assert!(again.effects.iter().any(asked));
+    read_again(&mut again);
+    let report = Report::new(Blame::Environment, "gone");
+    again.tell(Msg::Missing { path: other, report });
+    assert_eq!(again.app.panes.source.reference.path, Some("/t/arcee/modeling_arcee.py".into()));
+    assert!(again.app.panes.source.reference.doc.is_some());
 }
