@@ -90,6 +90,8 @@ pub struct Counts {
     pub edits_accepted: usize,
     pub edits_changed: usize,
     pub edits_denied: usize,
+    /// Set while the log of earlier runs is not read, or could not be read whole: the counts are too low.
+    pub incomplete: bool,
 }
 
 /// A short message that goes by itself.

@@ -7,9 +7,10 @@ use super::key::{Key, Mouse};
 use super::layout::Zoom;
 use super::msg::{Focused, Msg, PaneMsg};
 use super::overlay::{self, Overlay};
-use super::pane::{Ctx, Pane, PaneId, Used};
+use super::pane::{Ctx, Pane, PaneId, Used, chat};
 use super::state::State;
 use super::{Millis, recorded};
+use crate::session::data::Live;
 use crate::util::blame::Report;
 
 /// How soon a second Ctrl-C quits.
@@ -60,7 +61,7 @@ impl Turn<'_> {
                 }
             }
             Msg::Post(msg) => self.deliver(msg),
-            Msg::Restore(live) => self.restore(&live.panes),
+            Msg::Restore(live) => self.restore(*live),
             Msg::Tick => self.tick(),
             Msg::Hangup => self.quit(),
         }
@@ -228,6 +229,7 @@ impl Turn<'_> {
     }
 
     fn quit(&mut self) {
+        self.with(PaneId::Chat, |parts, ctx| parts.panes.chat.leave(ctx));
         self.state.quitting = true;
         self.effects.push(Effect::Quit);
     }
@@ -239,14 +241,19 @@ impl Turn<'_> {
         }
     }
 
-    fn restore(&mut self, saved: &std::collections::BTreeMap<String, serde_json::Value>) {
+    fn restore(&mut self, live: Live) {
+        let saved = &live.panes;
+        self.deliver(PaneMsg::Chat(chat::Msg::Resuming { queue: live.queue }));
         if let Some(own) = saved.get("app") {
             let part = |name: &str| own.get(name).cloned().unwrap_or_default();
             self.state.focus = serde_json::from_value(part("focus")).unwrap_or_default();
             self.state.choice = serde_json::from_value(part("layout")).unwrap_or_default();
             let facts = &mut self.state.facts;
             facts.model_type = serde_json::from_value(part("model_type")).ok().flatten();
-            facts.configs = serde_json::from_value(part("configs")).unwrap_or_default();
+            // Files named on the command line win over those of the last run.
+            if facts.configs.is_empty() {
+                facts.configs = serde_json::from_value(part("configs")).unwrap_or_default();
+            }
             self.state.relayout();
         }
         for pane in PaneId::ALL {

@@ -57,8 +57,13 @@ enum Dirty {
 
 impl EventLoop {
     /// Puts the loop together.
-    pub fn new(state: State, services: Arc<Services>, front: Front, writer: Writer) -> Result<Self, Report> {
-        let (to, messages) = mpsc::channel(CHANNEL);
+    pub fn new(
+        state: State,
+        services: Arc<Services>,
+        front: Front,
+        writer: Writer,
+        (to, messages): (mpsc::Sender<Msg>, mpsc::Receiver<Msg>),
+    ) -> Result<Self, Report> {
         let (say, heard) = mpsc::channel(CHANNEL);
         let broken = |error: std::io::Error| {
             Report::new(Blame::Environment, format!("cannot listen to the terminal: {error}"))

@@ -23,6 +23,7 @@ use crate::app::msg::{Msg, PaneMsg};
 use crate::app::pane::chat as chat_pane;
 use crate::app::pane::pr::PersonRequest;
 use crate::git::acts::PersonAct;
+use crate::session::writer::WriterEvent;
 use crate::session::{self, Redactor};
 use crate::util::blame::{Blame, Report};
 use crate::util::sink::Sink;
@@ -58,6 +59,27 @@ pub fn serve(work: impl Future<Output = Result<(), crate::session::SessionError>
             tracing::error!("the recorded endpoint ended: {error}");
         }
     });
+}
+
+/// Tells the person when the session cannot be kept, and when it can be again. Never waits: the writer must not hang on the
+/// screen.
+pub fn keeper(to: mpsc::Sender<Msg>) -> Sink<WriterEvent> {
+    Arc::new(move |event| {
+        let report = match event {
+            WriterEvent::Failed(report) => {
+                let text = format!("the session is not being saved: {}", report.text);
+                let hint = report.hint.unwrap_or_else(|| "make room or mend the folder".into());
+                let hint = format!("{hint}. Until then everything is kept in memory: do not quit yet");
+                Report::new(report.blame, text).hint(hint)
+            }
+            WriterEvent::Recovered => {
+                let note = chat_pane::Msg::Note("the session is saved again, with all that waited".into());
+                let _ = to.try_send(Msg::Post(PaneMsg::Chat(note)));
+                return;
+            }
+        };
+        let _ = to.try_send(Msg::Post(PaneMsg::Chat(chat_pane::Msg::Trouble(report))));
+    })
 }
 
 /// Puts a message on the bounded channel from any thread; waits while it is full, because the loop always drains.
@@ -139,10 +161,18 @@ impl JobTable {
         let (to, services) = (self.to.clone(), Arc::clone(&self.services));
         tokio::task::spawn_blocking(move || {
             let msg = match session::conversation(services.home(), &id, &redactor) {
-                Ok(entries) => PaneMsg::Chat(chat_pane::Msg::Restored(entries)),
-                Err(error) => return tracing::error!("the conversation of {id} cannot be read: {error}"),
+                Ok(earlier) => chat_pane::Msg::Restored(Box::new(earlier)),
+                Err(error) => {
+                    let log = services.home().session(&id).join("log.jsonl");
+                    let text = format!("the conversation of this session cannot be read: {error}");
+                    chat_pane::Msg::Unrestored(Report::new(Blame::Environment, text).hint(format!(
+                        "nothing was removed. Quit, make {} readable or put a copy of it back, and resume; what you send \
+                         before that starts without the earlier conversation",
+                        log.display()
+                    )))
+                }
             };
-            push(&to, Msg::Post(msg));
+            push(&to, Msg::Post(PaneMsg::Chat(msg)));
         });
     }
 

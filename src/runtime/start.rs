@@ -4,18 +4,23 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
+
 use super::demo::{Demo, DemoOptions};
 use super::event_loop::{self, EventLoop};
 use super::front::Front;
+use super::jobs::{CHANNEL, keeper};
 use super::services::Services;
 use crate::app::State;
 use crate::app::keymap::Keymap;
 use crate::config::{Provider, Settings, Terminal};
 use crate::session::data::{Header, Live};
+use crate::session::writer::WriterEvent;
 use crate::session::{self, Redactor, Writer};
 use crate::theme::{Depth, Theme};
 use crate::util::blame::{Blame, Explain, Report};
-use crate::util::{id, sink};
+use crate::util::id;
+use crate::util::sink::Sink;
 
 /// What a run of the workbench starts from.
 #[derive(Debug)]
@@ -63,7 +68,8 @@ pub fn run(options: Options) -> Result<ExitCode, Report> {
     super::log::start(&options.settings);
     let farewell = options.farewell.filter(|_| options.plain.is_none());
     let ended = event_loop::block_on(async move {
-        let (writer, header, live) = open_session(&options)?;
+        let (to, messages) = mpsc::channel(CHANNEL);
+        let (writer, header, live) = open_session(&options, keeper(to.clone()))?;
         let services = Arc::new(Services::new(options.settings.clone(), header.session.clone()));
         let mut state = first_state(&options, &header);
         let front = match options.plain {
@@ -75,7 +81,7 @@ pub fn run(options: Options) -> Result<ExitCode, Report> {
             None => None,
         };
         state.facts.demo = demo.as_ref().map(Demo::facts);
-        let mut event_loop = EventLoop::new(state, services, front, writer)?;
+        let mut event_loop = EventLoop::new(state, services, front, writer, (to, messages))?;
         event_loop.demo = demo;
         if let Some(live) = live {
             event_loop.restore(&live, redactor(&options.settings));
@@ -96,13 +102,15 @@ fn report(error: &impl Explain) -> Report {
     Report::from(error)
 }
 
-fn open_session(options: &Options) -> Result<(Writer, Header, Option<Live>), Report> {
+fn open_session(
+    options: &Options,
+    events: Sink<WriterEvent>,
+) -> Result<(Writer, Header, Option<Live>), Report> {
     let home = &options.settings.home.value;
     let redactor = redactor(&options.settings);
     match &options.start {
         Start::Resume { id } => {
-            let opened =
-                session::open(home, id, redactor, sink::discard()).map_err(|error| report(&error))?;
+            let opened = session::open(home, id, redactor, events).map_err(|error| report(&error))?;
             Ok((opened.writer, opened.header, Some(opened.live)))
         }
         Start::New { model_type } => {
@@ -113,7 +121,7 @@ fn open_session(options: &Options) -> Result<(Writer, Header, Option<Live>), Rep
                 model: options.settings.model.value.clone().unwrap_or_default(),
                 ..Header::default()
             };
-            let writer = session::create(home, header.clone(), redactor, sink::discard());
+            let writer = session::create(home, header.clone(), redactor, events);
             Ok((writer.map_err(|error| report(&error))?, header, None))
         }
     }

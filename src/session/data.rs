@@ -1,6 +1,7 @@
 //! What a session keeps, as plain data. A recording is the same lines with the live state left out.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,7 +11,7 @@ use crate::agent::data::{Message, Proposal};
 use crate::harness::data::{RunResult, Verdict};
 use crate::port::data::EditReceipt;
 use crate::tools::data::Artifact;
-use crate::util::blame::Report;
+use crate::util::blame::{Blame, Report};
 
 /// Version of the lines.
 pub const VERSION: u32 = 1;
@@ -129,6 +130,66 @@ pub struct Restored {
     pub damaged: usize,
     /// Lines of a later version; they were skipped.
     pub unknown: usize,
+}
+
+/// The conversation of an earlier run: messages, proposals, decisions and the lines of tool cards, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Earlier {
+    pub entries: Vec<Entry>,
+    /// The language model that the session began with.
+    pub model: String,
+    pub log: PathBuf,
+    /// Numbers of lines that are no JSON of ours; they were skipped.
+    pub damaged: Vec<usize>,
+    /// Lines of a later version; they were skipped.
+    pub unknown: usize,
+}
+
+impl Earlier {
+    /// Says what the person must know of a log that could not be read whole.
+    pub fn trouble(&self) -> Option<Report> {
+        let log = self.log.display();
+        if !self.damaged.is_empty() {
+            let (lines, are) = if self.damaged.len() == 1 { ("line", "is") } else { ("lines", "are") };
+            let text = format!(
+                "{} of the session's log {are} damaged, and what stood there is missing here: {lines} {} of {log}",
+                counted(self.damaged.len(), "line"),
+                ranges(&self.damaged)
+            );
+            return Some(Report::new(Blame::Environment, text).hint(
+                "nothing was removed: the file is as it was, and what you do now is added at its end. To mend it, quit, \
+                 put the lines right (one JSON object each) or put a copy of the file back, and resume",
+            ));
+        }
+        (self.unknown > 0).then(|| {
+            let text = format!("{} in {log} of a later mlxport skipped", counted(self.unknown, "line"));
+            Report::new(Blame::User, text).hint("resume with that version to see them; nothing was removed")
+        })
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// Writes rising numbers as `3, 7–9`; the rest is counted after the eighth run.
+fn ranges(numbers: &[usize]) -> String {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for &number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    let shown = runs.iter().take(8).map(|(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}–{last}"),
+    });
+    let mut text = shown.collect::<Vec<_>>().join(", ");
+    if runs.len() > 8 {
+        text.push_str(" and more");
+    }
+    text
 }
 
 /// What a recording's person does between the model's turns.

@@ -18,8 +18,8 @@ pub enum SessionError {
     Ambiguous { id: String, count: usize, ids: String },
     #[error("session {id} is open in another mlxport process")]
     Busy { id: String },
-    #[error("session {id} has no header: its log is empty or damaged")]
-    Headless { id: String },
+    #[error("session {id} cannot be opened: {log} has no readable first line")]
+    Headless { id: String, log: PathBuf },
     #[error("{path}, line {line}: {text}")]
     Recording { path: PathBuf, line: usize, text: String },
     #[error("starting the local endpoint: {source}")]
@@ -44,7 +44,12 @@ impl Explain for SessionError {
             Self::Busy { .. } => Some("close it there, or open another session".into()),
             Self::Recording { .. } => Some("make a recording with `mlxport record ID -o FILE`".into()),
             Self::Fs(error) => error.hint(),
-            Self::Headless { .. } | Self::Endpoint { .. } => None,
+            Self::Headless { .. } => Some(
+                "nothing was changed: put back a copy of the file, or its first line (a JSON object of kind header), and resume; \
+                 `mlxport sessions` lists the others"
+                    .into(),
+            ),
+            Self::Endpoint { .. } => None,
         }
     }
 }

@@ -19,7 +19,7 @@ mod state;
 mod stream;
 pub mod writer;
 
-pub use data::{Entry, Header, Line, PersonStep, Restored, Summary};
+pub use data::{Earlier, Entry, Header, Line, PersonStep, Restored, Summary};
 pub use endpoint::{Pace, RecordedEndpoint};
 pub use error::SessionError;
 pub use folder::{find, list};

@@ -43,7 +43,7 @@ pub fn record(home: &Home, id: &str, out: &Path, redactor: &Redactor) -> Result<
         }
     }
     if !matches!(kept.first().map(|line| &line.entry), Some(Entry::Header(_))) {
-        return Err(SessionError::Headless { id: id.into() });
+        return Err(SessionError::Headless { id: id.into(), log: folder.join("log.jsonl") });
     }
     let mut text = String::new();
     for (seq, line) in kept.iter().enumerate() {

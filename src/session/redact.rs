@@ -82,6 +82,13 @@ impl Redactor {
         out
     }
 
+    /// Puts this machine's folders back in anything that can be written as JSON.
+    pub fn expanded<T: serde::Serialize + serde::de::DeserializeOwned>(&self, of: T) -> T {
+        let Ok(mut value) = serde_json::to_value(&of) else { return of };
+        self.expand(&mut value);
+        serde_json::from_value(value).unwrap_or(of)
+    }
+
     /// Puts this machine's folders back for their tokens.
     pub fn expand(&self, value: &mut Value) {
         each_string(value, &|text| {

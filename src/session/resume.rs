@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::data::{ChatEntry, Entry, Header, Line, Live, Restored, Summary, VERSION};
+use super::data::{Earlier, Entry, Header, Line, Live, Restored, Summary, VERSION};
 use super::error::SessionError;
 use super::log::{self, Read1};
 use super::redact::Redactor;
@@ -62,7 +62,7 @@ pub fn open(
     log::repair(&log)?;
     let state = State::load(&folder)?;
     if state.header.session.is_empty() {
-        return Err(SessionError::Headless { id: id.into() });
+        return Err(SessionError::Headless { id: id.into(), log });
     }
     let recent = log::recent(&log, RECENT_BYTES)?;
     let (header, summary) = (state.header.clone(), state.summary.clone());
@@ -71,17 +71,23 @@ pub fn open(
     Ok(Opened { header, live, summary, recent, writer })
 }
 
-/// Gives the conversation of a session, whole and in order, for the chat to be rebuilt from. Needs no lock.
-pub fn conversation(home: &Home, id: &str, redactor: &Redactor) -> Result<Vec<ChatEntry>, SessionError> {
-    let mut entries = Vec::new();
-    log::read_from(&home.session(id).join("log.jsonl"), 0, |read| {
-        let Read1::Line(line) = read else { return };
-        let Entry::Chat { entry } = line.entry else { return };
-        let Ok(mut value) = serde_json::to_value(&entry) else { return };
-        redactor.expand(&mut value);
-        entries.push(serde_json::from_value(value).unwrap_or(entry));
+/// Gives the conversation of a session with its tool cards, whole and in order, for the chat to be rebuilt from. Needs no
+/// lock. Damaged lines are skipped and told.
+pub fn conversation(home: &Home, id: &str, redactor: &Redactor) -> Result<Earlier, SessionError> {
+    let log = home.session(id).join("log.jsonl");
+    let mut earlier = Earlier { log: log.clone(), ..Earlier::default() };
+    log::read_from(&log, 0, |read| match read {
+        Read1::Damaged(line) => earlier.damaged.push(line),
+        Read1::Line(line) => match line.entry {
+            Entry::Header(header) => earlier.model = header.model,
+            Entry::Unknown => earlier.unknown += 1,
+            entry @ (Entry::Chat { .. } | Entry::Tool { .. }) => {
+                earlier.entries.push(redactor.expanded(entry));
+            }
+            _ => {}
+        },
     })?;
-    Ok(entries)
+    Ok(earlier)
 }
 
 /// Reads a whole log and folds it. Needs no lock.
@@ -91,14 +97,18 @@ pub fn history(home: &Home, id: &str, redactor: &Redactor) -> Result<Restored, S
     let mut damaged = 0;
     log::read_from(&folder.join("log.jsonl"), 0, |read| match read {
         Read1::Line(line) => restored.take(*line),
-        Read1::Damaged => damaged += 1,
+        Read1::Damaged(_) => damaged += 1,
     })?;
     restored.damaged = damaged;
+    let state = State::load(&folder)?;
     if restored.header.session.is_empty() {
-        return Err(SessionError::Headless { id: id.into() });
+        restored.header = state.header.clone();
+    }
+    if restored.header.session.is_empty() {
+        return Err(SessionError::Headless { id: id.into(), log: folder.join("log.jsonl") });
     }
     // Live entries reach state.json before the log.
-    restored.live = expanded(redactor, State::load(&folder)?.live);
+    restored.live = expanded(redactor, state.live);
     Ok(restored)
 }
 

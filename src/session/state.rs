@@ -39,7 +39,26 @@ impl State {
                 state.follow(&line);
             }
         })?;
+        if state.header.session.is_empty() && state.next_seq > 0 {
+            state.name_again(folder);
+        }
         Ok(state)
+    }
+
+    /// Makes a header for a log whose first line is damaged, from the folder's name and what the panes kept: the rest of the
+    /// session must not be lost with it.
+    fn name_again(&mut self, folder: &Path) {
+        let id = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let kept = self.live.panes.get("app").and_then(|app| app["model_type"].as_str());
+        self.header = Header {
+            session: id,
+            model_type: kept.unwrap_or_default().to_string(),
+            created: self.summary.updated.clone(),
+            ..Header::default()
+        };
+        self.summary.id.clone_from(&self.header.session);
+        self.summary.model_type.clone_from(&self.header.model_type);
+        self.summary.created.clone_from(&self.header.created);
     }
 
     /// Takes a line that was written.

@@ -74,7 +74,10 @@ impl Writer {
         // A kill may have left these in state.json alone; the log gets them with the next lasting entry.
         let voice =
             live.voice.iter().map(|(field, text)| Entry::Voice { field: field.clone(), text: text.clone() });
-        let unsettled = voice.chain([Entry::Draft(live.draft.clone())]).filter(|_| start.state.next_seq > 0);
+        let panes =
+            live.panes.iter().map(|(pane, state)| Entry::Pane { pane: pane.clone(), state: state.clone() });
+        let unsettled =
+            voice.chain(panes).chain([Entry::Draft(live.draft.clone())]).filter(|_| start.state.next_seq > 0);
         let task = Task {
             unsettled: unsettled.collect(),
             log,

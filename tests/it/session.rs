@@ -157,6 +157,89 @@ fn a_damaged_line_in_the_middle_and_a_later_kind_are_skipped_and_counted() {
 }
 
 #[test]
+fn a_conversation_with_damaged_lines_is_read_and_the_lines_are_named() {
+    let (_folder, home) = place();
+    let writer = create(&home);
+    writer.record(said(Message::user("one")));
+    writer.record(Entry::Tool { call_id: "c".into(), summary: "read a.py".into(), artifacts: Vec::new() });
+    writer.close();
+    assert_eq!(session::conversation(&home, ID, &Redactor::default()).unwrap().trouble(), None);
+    let mut bytes = std::fs::read(log(&home)).unwrap();
+    bytes.extend_from_slice(b"\xff\xfe\x00 not json\n\n{\"v\":1}\n");
+    std::fs::write(log(&home), bytes).unwrap();
+    let earlier = session::conversation(&home, ID, &Redactor::default()).unwrap();
+    assert_eq!(earlier.entries.len(), 2, "{:?}", earlier.entries);
+    let lines = lines_of(&log(&home));
+    assert_eq!(earlier.damaged, [lines - 2, lines]);
+    let report = earlier.trouble().expect("the person is told");
+    assert!(
+        report.text.contains(&format!("lines {}, {} of {}", lines - 2, lines, log(&home).display())),
+        "{report}"
+    );
+    assert!(report.hint.is_some_and(|hint| hint.contains("nothing was removed")));
+}
+
+fn lines_of(path: &Path) -> usize {
+    std::fs::read(path).unwrap().iter().filter(|byte| **byte == b'\n').count()
+}
+
+#[test]
+fn a_damaged_first_line_does_not_take_the_session_with_it() {
+    let (_folder, home) = place();
+    let writer = create(&home);
+    writer.record(Entry::Pane { pane: "app".into(), state: json!({"model_type": "arcee"}) });
+    writer.record(said(Message::user("one")));
+    writer.close();
+    let text = std::fs::read_to_string(log(&home)).unwrap();
+    std::fs::write(log(&home), text.replacen("{\"v\"", "?\"v\"", 1)).unwrap();
+    std::fs::remove_file(home.session(ID).join("state.json")).unwrap();
+    let opened = open(&home);
+    assert_eq!((opened.header.session.as_str(), opened.header.model_type.as_str()), (ID, "arcee"));
+    opened.writer.close();
+    assert_eq!(session::find(&home, None).unwrap(), ID);
+
+    // Where no line can be read, the error names the file.
+    std::fs::write(log(&home), "").unwrap();
+    std::fs::remove_file(home.session(ID).join("state.json")).unwrap();
+    let Err(error) = session::open(&home, ID, Redactor::default(), sink::discard()) else { panic!("opened") };
+    assert!(error.to_string().contains(log(&home).to_str().unwrap()), "{error}");
+}
+
+#[test]
+fn what_is_cut_off_as_torn_is_kept_beside_the_log() {
+    let (_folder, home) = place();
+    create(&home).close();
+    let mut bytes = std::fs::read(log(&home)).unwrap();
+    bytes.extend_from_slice(b"half a li");
+    std::fs::write(log(&home), bytes).unwrap();
+    open(&home).writer.close();
+    assert_eq!(std::fs::read(home.session(ID).join("log.torn")).unwrap(), b"half a li\n");
+}
+
+#[test]
+fn panes_that_only_the_state_had_reach_the_log_of_the_next_run() {
+    let (_folder, home) = place();
+    let writer = create(&home);
+    writer.record(Entry::Pane { pane: "pr".into(), state: json!({"made": "1a2b"}) });
+    writer.flush();
+    // Killed here: the log has no line of the pane.
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["log.jsonl", "state.json"] {
+        std::fs::copy(home.session(ID).join(name), copy.path().join(name)).unwrap();
+    }
+    writer.close();
+    for name in ["log.jsonl", "state.json"] {
+        std::fs::copy(copy.path().join(name), home.session(ID).join(name)).unwrap();
+    }
+    assert!(!std::fs::read_to_string(log(&home)).unwrap().contains("1a2b"));
+    let opened = open(&home);
+    opened.writer.record(said(Message::user("on")));
+    opened.writer.close();
+    std::fs::remove_file(home.session(ID).join("state.json")).unwrap();
+    assert_eq!(open(&home).live.panes["pr"], json!({"made": "1a2b"}));
+}
+
+#[test]
 fn opening_reads_the_state_and_the_end_not_the_whole_log() {
     let (_folder, home) = place();
     let writer = create(&home);

@@ -51,6 +51,11 @@ pub enum CallPhase {
 }
 
 impl Round {
+    /// A round of an earlier run, at the call that waits for the person.
+    pub(super) fn again(calls: Vec<CallProgress>) -> Self {
+        Self { calls, stopping: false, truncated: false }
+    }
+
     /// Gives the call that is not done yet and comes first.
     pub fn active(&self) -> Option<&CallProgress> {
         self.calls.iter().find(|progress| progress.phase != CallPhase::Ended)

@@ -130,6 +130,8 @@ pub enum Budget {
 pub enum Input {
     /// The person sent a message; queued while busy.
     User(String),
+    /// The person sent a message that must wait, though nothing is under way: prompts and tools are not there yet.
+    Later(String),
     /// A stream said something; dropped when the stream is not the current one.
     Stream { stream: u64, event: StreamEvent },
     /// A tool worked out what it would change, or why it cannot.
@@ -233,6 +235,7 @@ impl Machine {
         self.now_ms = now_ms;
         match input {
             Input::User(text) => self.user(text),
+            Input::Later(text) => self.later(text),
             Input::Stream { stream, event } => self.stream_event(stream, event),
             Input::Proposed { call_id, result } => self.proposed(&call_id, result),
             Input::Decided { call_id, decision } => self.decided(&call_id, decision),
@@ -260,6 +263,11 @@ impl Machine {
     /// Gives what waits to be sent.
     pub fn queue(&self) -> &[String] {
         &self.queue
+    }
+
+    /// Takes the queue of a conversation whose messages are still being read.
+    pub fn keep_queue(&mut self, queue: Vec<String>) {
+        self.queue = queue;
     }
 
     /// Gives the setup.

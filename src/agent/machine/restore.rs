@@ -1,14 +1,21 @@
 //! A machine rebuilt from a session's entries. Nothing starts by itself: an unfinished turn rests as interrupted and
-//! goes on when the person says so.
+//! goes on when the person says so; a proposal that nobody decided on waits for the person again.
 
+use super::calls::{CallPhase, CallProgress, Round};
 use super::{Machine, Setup, State};
-use crate::agent::data::{Entry, Role};
+use crate::agent::data::{Entry, Message, Proposal, Role};
 
 impl Machine {
     /// Rebuilds a conversation from what its log kept.
     pub fn restore<'a>(setup: Setup, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
         let mut machine = Self::new(setup);
+        let mut undecided: Option<&Proposal> = None;
         for entry in entries {
+            match entry {
+                Entry::Proposed { proposal } => undecided = Some(proposal),
+                Entry::Decided { .. } | Entry::ToolEnded { .. } => undecided = None,
+                _ => {}
+            }
             machine.replay(entry);
         }
         let messages = machine.transcript.messages();
@@ -16,15 +23,27 @@ impl Machine {
         machine.minted = messages.iter().map(|message| message.tool_calls.len() as u64).sum();
         machine.shown = 0;
         if machine.state == State::Idle && machine.is_mid_turn() {
-            machine.state = State::Interrupted;
+            machine.state = machine.waiting_again(undecided).unwrap_or(State::Interrupted);
         }
         machine
+    }
+
+    /// The round of calls at the one whose proposal waits.
+    fn waiting_again(&self, undecided: Option<&Proposal>) -> Option<State> {
+        let mut calls = self.transcript.unanswered().into_iter();
+        let (call, proposal) = (calls.next()?, undecided?.clone());
+        if call.id != proposal.call_id {
+            return None;
+        }
+        let first = CallProgress { call, phase: CallPhase::NeedsApproval { proposal } };
+        let rest = calls.map(|call| CallProgress { call, phase: CallPhase::Waiting });
+        Some(State::Tools(Round::again(std::iter::once(first).chain(rest).collect())))
     }
 
     fn replay(&mut self, entry: &Entry) {
         match entry {
             Entry::Message { message } => {
-                self.transcript.push(message.clone());
+                self.join(message.clone());
                 self.state = State::Idle;
             }
             Entry::Queue { messages } => self.queue.clone_from(messages),
@@ -35,6 +54,23 @@ impl Machine {
             | Entry::Decided { .. }
             | Entry::Failed { .. } => {}
         }
+    }
+
+    /// Adds a message so that every call has its answer and every answer its call, as endpoints demand: a damaged log may
+    /// lack either.
+    fn join(&mut self, message: Message) {
+        let open = self.transcript.unanswered();
+        if message.role == Role::Tool {
+            if open.iter().any(|call| Some(&call.id) == message.tool_call_id.as_ref()) {
+                self.transcript.push(message);
+            }
+            return;
+        }
+        for call in open {
+            let text = "Error: what this call answered is missing from the session's log.";
+            self.transcript.push(Message::tool(call.id, text));
+        }
+        self.transcript.push(message);
     }
 
     fn is_mid_turn(&self) -> bool {

@@ -410,22 +410,20 @@ fn an_empty_reply_is_not_recorded_as_one() {
     );
 }
 
+/// What a machine asked to have recorded.
+fn recorded(outputs: Vec<Output>) -> impl Iterator<Item = Entry> {
+    outputs.into_iter().filter_map(|output| match output {
+        Output::Record(entry) => Some(entry),
+        _ => None,
+    })
+}
+
 #[test]
 fn a_restored_conversation_rests_and_runs_its_open_calls_on_request() {
     let mut machine = started();
     let mut entries: Vec<Entry> = vec![Entry::Message { message: Message::user("hi") }];
-    let record = |outputs: Vec<Output>, entries: &mut Vec<Entry>| {
-        entries.extend(outputs.into_iter().filter_map(|output| match output {
-            Output::Record(entry) => Some(entry),
-            _ => None,
-        }));
-    };
-    record(calls(&mut machine, 1, &[edit("")]), &mut entries);
-    record(
-        machine.step(1, Input::Proposed { call_id: "call_1".into(), result: Ok(proposal("call_1")) }),
-        &mut entries,
-    );
-    record(machine.step(1, Input::User("later".into())), &mut entries);
+    entries.extend(recorded(calls(&mut machine, 1, &[edit("")])));
+    entries.extend(recorded(machine.step(1, Input::User("later".into()))));
 
     let mut again = Machine::restore(setup(), &entries);
     assert_eq!((again.state(), again.queue()), (&State::Interrupted, &["later".to_string()][..]));
@@ -436,6 +434,47 @@ fn a_restored_conversation_rests_and_runs_its_open_calls_on_request() {
     other.step(0, Input::User("leave it".into()));
     let told = Message::tool("call_1", "Error: Not run: the person went on without it.");
     assert_eq!(other.messages()[2..], [told, Message::user("leave it")]);
+}
+
+#[test]
+fn an_undecided_proposal_waits_again_and_the_calls_after_it_follow() {
+    let mut machine = started();
+    let mut entries: Vec<Entry> = vec![Entry::Message { message: Message::user("hi") }];
+    entries.extend(recorded(calls(&mut machine, 1, &[edit(""), read("")])));
+    let proposed = Input::Proposed { call_id: "call_1".into(), result: Ok(proposal("call_1")) };
+    entries.extend(recorded(machine.step(1, proposed)));
+    entries.extend(recorded(machine.step(1, Input::User("later".into()))));
+
+    let mut again = Machine::restore(setup(), &entries);
+    assert_eq!((again.proposal(), again.queue()), (Some(&proposal("call_1")), &["later".to_string()][..]));
+    let outputs = again.step(0, Input::Decided { call_id: "call_1".into(), decision: Decision::Accept });
+    assert!(outputs.iter().any(|output| matches!(output, Output::RunTool { .. })), "{outputs:?}");
+    let outputs = again.step(0, Input::ToolEnded { call_id: "call_1".into(), outcome: done("written") });
+    assert!(outputs.contains(&Output::RunTool { run: run(&read("call_2"), None) }), "{outputs:?}");
+
+    // What was decided before the end does not wait again: it may have been done.
+    entries.push(Entry::Decided { call_id: "call_1".into(), decision: Decision::Accept });
+    assert_eq!(Machine::restore(setup(), &entries).state(), &State::Interrupted);
+}
+
+#[test]
+fn a_log_with_holes_still_makes_a_conversation_that_endpoints_take() {
+    let call = |id: &str| Message::assistant("").calling(vec![read(id)]);
+    let messages = [
+        Message::user("a"),
+        call("call_1"),
+        // The answer of call_1 is lost.
+        Message::user("b"),
+        // The message that made call_2 is lost.
+        Message::tool("call_2", "x"),
+        call("call_3"),
+    ];
+    let entries = messages.map(|message| Entry::Message { message });
+    let machine = Machine::restore(setup(), &entries);
+    let lost = Message::tool("call_1", "Error: what this call answered is missing from the session's log.");
+    let expected = [Message::user("a"), call("call_1"), lost, Message::user("b"), call("call_3")];
+    assert_eq!(machine.messages(), expected);
+    assert_eq!(machine.state(), &State::Interrupted);
 }
 
 #[test]

@@ -14,13 +14,18 @@ impl Machine {
             return;
         }
         if self.is_busy() {
-            self.queue.push(text);
-            self.record_queue();
-            return;
+            return self.later(text);
         }
         self.close_unanswered("the person went on without it");
         self.say(Message::user(text));
         self.begin_turn();
+    }
+
+    pub(super) fn later(&mut self, text: String) {
+        if !text.trim().is_empty() {
+            self.queue.push(text);
+            self.record_queue();
+        }
     }
 
     fn begin_turn(&mut self) {

@@ -5,24 +5,26 @@ mod composer;
 mod drive;
 mod items;
 mod judge;
+mod saved;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use composer::Composer;
 pub use items::{Card, CardState, Item, ItemKind, Tone};
 pub use judge::{DiffKind, DiffRow, Emphasis, Judge, Mode};
+pub use saved::History;
 
 /// The machine's states, for drawing.
 pub use crate::agent::machine::{Budget, CallPhase, Partial, Provider, Round, State as Machinery};
 
 use super::{Ctx, Pane, Used};
-use crate::agent::data::{ChatRequest, Entry, StreamEvent, ToolCall, ToolRun};
+use crate::agent::data::{ChatRequest, StreamEvent, ToolCall, ToolRun};
 use crate::agent::machine::{Input, Machine, QueueEdit, Setup};
 use crate::app::Millis;
 use crate::app::action::{Action as Any, Binding, row};
 use crate::app::job::{JobKind, Jobs};
 use crate::app::key::{Key, Mouse, MouseKind};
-use crate::session::data::PersonStep;
+use crate::session::data::{Earlier, PersonStep};
 use crate::tools::data::{Prepared, ToolEnd};
 use crate::util::blame::Report;
 
@@ -37,8 +39,14 @@ pub enum Msg {
     Ready(Box<Setup>),
     /// A step of the recording's person that belongs to the chat is played.
     Recorded(Box<PersonStep>),
-    /// The conversation of an earlier run, from the session log.
-    Restored(Vec<Entry>),
+    /// The session is an earlier one: this is its queue, its log is being read.
+    Resuming { queue: Vec<String> },
+    /// The conversation of earlier runs, from the session log.
+    Restored(Box<Earlier>),
+    /// The session log cannot be read.
+    Unrestored(Report),
+    /// The session cannot be kept, or something else is wrong with it.
+    Trouble(Report),
     /// The model says something.
     Stream { stream: u64, event: StreamEvent },
     /// A call's change was worked out.
@@ -59,6 +67,9 @@ pub enum Job {
     /// Run a call; answers with [`Msg::ToolEnded`].
     Run { run: Box<ToolRun> },
 }
+
+/// Said to keys that need tools or history while these are not here.
+const NOT_READY: &str = "The workspace is not ready yet";
 
 /// What its rows of the registry ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,8 +164,17 @@ pub struct State {
     pub now: Millis,
     /// Whether prompts and tools are loaded.
     pub ready: bool,
-    /// What the person sent before that.
-    waiting: Vec<String>,
+    /// Whether the messages of earlier runs are here.
+    pub history: History,
+    /// Counts how often the items were replaced as a whole: what was drawn of them is void.
+    pub drawn_anew: u32,
+    /// Models that answered in this session, in the order they first did.
+    models: Vec<String>,
+    /// Whether the person sent something that waits for workspace or history.
+    promised: bool,
+    /// Whether the end of the last run is to be told, once it is known who answers.
+    told_end: bool,
+    kept_judge: Option<saved::SavedJudge>,
     /// What the tools' jobs are working on, by number of the job.
     running: Vec<(u32, String)>,
     last_tool_job: u32,
@@ -192,6 +212,7 @@ impl State {
                 let from = self.machine.queue().len().saturating_sub(1);
                 self.feed(Input::Queue(QueueEdit::Move { from, to: 0 }), ctx);
             }
+            Action::Steer | Action::Retry if !self.is_open() => ctx.toast(NOT_READY),
             Action::Steer => self.feed(Input::Steer, ctx),
             Action::Retry => self.feed(Input::Retry, ctx),
             Action::PageUp => self.scroll.moved -= i64::from(ctx.size.1.saturating_sub(8).max(3)),
@@ -240,7 +261,9 @@ impl State {
     }
 
     fn send(&mut self, ctx: &mut Ctx<'_>) {
-        if let Some(reply) = self.reply.take() {
+        if let Some(reply) =
+            self.reply.take_if(|_| matches!(self.machine.state(), Machinery::ManualWaiting { .. }))
+        {
             return self.feed(Input::ManualReply(reply), ctx);
         }
         let text = self.composer.take();
@@ -256,10 +279,11 @@ impl State {
     }
 
     fn say(&mut self, text: String, ctx: &mut Ctx<'_>) {
-        if self.ready {
+        if self.is_open() {
             self.feed(Input::User(text), ctx);
         } else {
-            self.waiting.push(text);
+            self.promised = true;
+            self.feed(Input::Later(text), ctx);
             ctx.toast("Kept: it is sent when the workspace is ready");
         }
     }
@@ -405,15 +429,22 @@ impl Pane for State {
     }
 
     fn save(&self) -> serde_json::Value {
-        self.composer.save()
+        self.saved()
     }
 
     fn restore(&mut self, saved: &serde_json::Value, _ctx: &mut Ctx<'_>) {
-        self.composer.restore(saved);
+        self.take_saved(saved);
     }
 }
 
 impl State {
+    /// Keeps what the model has said so far, marked, before the program ends.
+    pub fn leave(&mut self, ctx: &mut Ctx<'_>) {
+        if matches!(self.machine.state(), Machinery::Streaming { .. }) {
+            self.feed(Input::Interrupt, ctx);
+        }
+    }
+
     /// Says which kind of provider answers.
     pub fn provider(&self) -> Provider {
         self.machine.setup().provider

@@ -45,8 +45,11 @@ pub enum Msg {
     Recorded(Box<PersonStep>),
     /// Files of the checkout changed: an edit was accepted, the port was saved.
     FilesChanged,
-    /// The person accepted an edit in which the model added these lines: to count for the fact sheet.
-    Accepted(Vec<String>),
+    /// The person accepted this many edits, in which the model added these lines: to count for the fact sheet.
+    Accepted {
+        edits: usize,
+        lines: Vec<String>,
+    },
     /// How many of the model's proposals wait for a decision.
     Waiting(usize),
     Loaded(Box<Loaded>),
@@ -129,7 +132,7 @@ pub struct State {
     pub gate: usize,
     pub facts: String,
     pub layer: Option<Layer>,
-    /// The last push of this run.
+    /// The last push.
     pub hand_over: Option<HandOver>,
     /// The last commit made here.
     made: Option<String>,
@@ -137,6 +140,8 @@ pub struct State {
     undo: Vec<Undo>,
     acts: u32,
     loaded: Option<Millis>,
+    /// The last run ended while a field was being written: it is again as soon as the template is read.
+    typed_last: bool,
 }
 
 /// How old the diff may be before a key in the pane has it read again.
@@ -146,6 +151,7 @@ impl State {
     /// Does what a bound key, the palette or a slash command asked for.
     pub fn act(&mut self, action: Action, ctx: &mut Ctx<'_>) {
         self.trouble = None;
+        self.typed_last = false;
         match action {
             Action::Reload => return self.load(ctx),
             Action::Left => self.go(-1),
@@ -196,7 +202,7 @@ impl State {
         match msg {
             Msg::WorkspaceReady | Msg::FilesChanged => self.load(ctx),
             Msg::Recorded(step) => self.recorded(*step, ctx),
-            Msg::Accepted(lines) => self.checks.accept(lines),
+            Msg::Accepted { edits, lines } => self.checks.accept(edits, lines),
             Msg::Waiting(count) => self.checks.waiting = Some(count),
             Msg::Loaded(loaded) => self.loaded(*loaded, ctx),
             Msg::Staged(undo) => self.undo.push(undo),
@@ -242,6 +248,9 @@ impl State {
         if self.template.as_ref() != Some(&loaded.template) {
             self.fields.adopt(&loaded.template);
             self.template = Some(loaded.template);
+            if std::mem::take(&mut self.typed_last) && self.section == Section::Voice {
+                self.fields.mode = Mode::Typing;
+            }
         }
         self.snapshot = Some(loaded.snapshot);
         self.loaded = Some(ctx.now);

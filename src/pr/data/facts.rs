@@ -19,6 +19,9 @@ pub struct Facts {
     pub added: usize,
     /// Of these, the lines that stand in an accepted proposal; None when the accepted texts are not known.
     pub from_model: Option<usize>,
+    /// Set when earlier runs of the session could not be counted whole.
+    #[serde(default)]
+    pub incomplete: bool,
 }
 
 /// Counts how many added lines stand in accepted proposals: a line only as often as it was accepted. Blank lines count
@@ -43,6 +46,10 @@ pub fn lines_from_model<'a>(
 impl Facts {
     /// Writes the facts as one sentence.
     pub fn sentence(&self) -> String {
+        if self.incomplete {
+            let added = of(self.added, "added line");
+            return format!("not counted: the session's log could not be read whole; {added} (not blank)");
+        }
         if self.turns == 0 {
             return format!(
                 "no model answered in this session; {} (not blank)",
@@ -87,6 +94,7 @@ mod tests {
             refused: 0,
             added: 156,
             from_model: Some(118),
+            incomplete: false,
         };
         let expected = "qwen3-coder, 14 turns; edits: 5 accepted, 1 changed by you, 0 refused; 118 of 156 added lines \
                         (not blank) accepted from the model, 38 yours";
@@ -95,5 +103,7 @@ mod tests {
             Facts::default().sentence(),
             "no model answered in this session; 0 added lines (not blank)"
         );
+        let unread = Facts { incomplete: true, added: 3, ..Facts::default() }.sentence();
+        assert!(unread.starts_with("not counted") && unread.contains("3 added lines"), "{unread}");
     }
 }

@@ -26,8 +26,8 @@ pub struct Cleared {
     reason: Option<String>,
 }
 
-/// Text that was stopped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Text that was stopped. It survives a kill with its overlaps; what was let through does not: it is in its field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stopped {
     text: String,
     pub overlaps: Vec<Overlap>,

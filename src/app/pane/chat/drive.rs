@@ -5,7 +5,7 @@ use super::{Details, Item, Job, Msg, State, Tone, items};
 use crate::agent::data::{
     Decision, Entry, FailureKind, Role, StreamEvent, StreamFailure, ToolCall, ToolOutcome,
 };
-use crate::agent::machine::{Input, Machine, Notice, Output, Provider, Setup, State as Machinery};
+use crate::agent::machine::{Input, Notice, Output, Provider, Setup, State as Machinery};
 use crate::app::effect::{Effect, Job as AnyJob};
 use crate::app::job::JobKind;
 use crate::app::msg::PaneMsg;
@@ -31,7 +31,10 @@ impl State {
             Msg::Note(text) => self.items.push(Item::notice(Tone::Warn, text)),
             Msg::Ready(setup) => self.loaded(*setup, ctx),
             Msg::Recorded(step) => self.recorded(*step, ctx),
-            Msg::Restored(entries) => self.restored(&entries, ctx),
+            Msg::Resuming { queue } => self.resuming(queue, ctx),
+            Msg::Restored(earlier) => self.restored(&earlier, ctx),
+            Msg::Unrestored(report) => self.unrestored(report, ctx),
+            Msg::Trouble(report) => self.trouble(report, ctx),
             Msg::Stream { stream, event } => self.feed(Input::Stream { stream, event }, ctx),
             Msg::Prepared { call_id, prepared } => {
                 let input = match prepared {
@@ -94,6 +97,7 @@ impl State {
     fn start_tool(&mut self, call_id: &str, name: String, job: Job, ctx: &mut Ctx<'_>) {
         self.last_tool_job += 1;
         self.running.push((self.last_tool_job, call_id.to_string()));
+        items::started(&mut self.items, call_id);
         ctx.start(JobKind::Tool(self.last_tool_job), name, AnyJob::Chat(job));
     }
 
@@ -111,9 +115,10 @@ impl State {
             ctx.facts.assistant_said.push(message.content.clone());
             ctx.facts.counts.turns += 1;
             let model = &self.machine.setup().model;
-            if !ctx.facts.counts.models.contains(model) {
-                ctx.facts.counts.models.push(model.clone());
+            if !self.models.contains(model) {
+                self.models.push(model.clone());
             }
+            ctx.facts.counts.models.clone_from(&self.models);
         }
     }
 
@@ -132,12 +137,15 @@ impl State {
     }
 
     /// Brings what is derived from the machine up to date after it moved.
-    fn settle(&mut self, ctx: &mut Ctx<'_>) {
+    pub(super) fn settle(&mut self, ctx: &mut Ctx<'_>) {
         let waiting = self.machine.proposal();
         let same = |judge: &Judge| waiting.is_some_and(|proposal| proposal.call_id == judge.proposal.call_id);
         if !self.judge.as_ref().is_some_and(same) {
             let mode = if self.composer.editor.is_empty() { Mode::Judging } else { Mode::Aside };
             self.judge = waiting.map(|proposal| Judge::new(proposal.clone(), ctx.now, mode));
+            if let (Some(judge), Some(kept)) = (&mut self.judge, self.kept_judge.take()) {
+                kept.into(judge);
+            }
         }
         let meter = self.machine.meter();
         let facts = &mut ctx.facts.model;
@@ -160,25 +168,7 @@ impl State {
         };
         self.machine.configure(setup);
         self.ready = true;
-        for text in std::mem::take(&mut self.waiting) {
-            self.feed(Input::User(text), ctx);
-        }
-        self.settle(ctx);
-    }
-
-    fn restored(&mut self, entries: &[Entry], ctx: &mut Ctx<'_>) {
-        self.machine = Machine::restore(self.machine.setup().clone(), entries);
-        self.items.clear();
-        for entry in entries {
-            self.show(entry, ctx);
-        }
-        if matches!(self.machine.state(), Machinery::Interrupted) {
-            self.items.push(Item::notice(
-                Tone::Quiet,
-                "The session ended here. r goes on with the unfinished turn",
-            ));
-        }
-        self.settle(ctx);
+        self.begin(ctx);
     }
 
     fn recorded(&mut self, step: PersonStep, ctx: &mut Ctx<'_>) {

@@ -89,6 +89,15 @@ pub(super) fn fold(items: &mut Vec<Item>, entry: &Entry) {
     }
 }
 
+/// Says on its card that a call is being worked on, perhaps again after an interrupt.
+pub(super) fn started(items: &mut [Item], call_id: &str) {
+    with_card(items, call_id, |card| {
+        if card.state == CardState::Interrupted {
+            (card.state, card.summary) = (CardState::Waiting, String::new());
+        }
+    });
+}
+
 /// Puts the line of a finished tool run on its card.
 pub(super) fn summarise(items: &mut [Item], call_id: &str, summary: &str) {
     with_card(items, call_id, |card| card.summary = summary.to_string());

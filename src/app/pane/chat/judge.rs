@@ -4,11 +4,12 @@
 
 use similar::{ChangeTag, TextDiff};
 
-use super::State;
+use super::{NOT_READY, State};
 use crate::agent::data::{Decision, Proposal};
 use crate::agent::machine::Input;
 use crate::app::Millis;
 use crate::app::editor::Editor;
+use crate::app::facts::Counts;
 use crate::app::key::{Code, Key};
 use crate::app::msg::PaneMsg;
 use crate::app::pane::{Ctx, Used, pr};
@@ -33,7 +34,8 @@ pub struct Judge {
 }
 
 /// What the person does with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     Judging,
     /// Writes why not.
@@ -134,15 +136,14 @@ impl State {
     }
 
     pub(super) fn decide(&mut self, decision: Decision, ctx: &mut Ctx<'_>) {
-        let Some(judge) = self.judge.take() else { return };
-        let counts = &mut ctx.facts.counts;
-        match &decision {
-            Decision::AcceptEdited { after } if *after != judge.proposal.after => counts.edits_changed += 1,
-            Decision::Accept | Decision::AcceptEdited { .. } => counts.edits_accepted += 1,
-            Decision::Deny { .. } => counts.edits_denied += 1,
+        // After a resume an edit may be waiting before the tools that write it are loaded.
+        if !self.is_open() {
+            return ctx.toast(NOT_READY);
         }
+        let Some(judge) = self.judge.take() else { return };
+        count(&mut ctx.facts.counts, &judge.proposal, &decision);
         if !matches!(decision, Decision::Deny { .. }) {
-            ctx.post(PaneMsg::Pr(pr::Msg::Accepted(added(&judge.rows))));
+            ctx.post(PaneMsg::Pr(pr::Msg::Accepted { edits: 1, lines: added(&judge.rows) }));
         }
         let call_id = judge.proposal.call_id;
         self.feed(Input::Decided { call_id, decision }, ctx);
@@ -154,6 +155,22 @@ impl State {
             judge.scroll = judge.scroll.saturating_add_signed(by).min(last);
         }
     }
+}
+
+/// Counts a decision.
+pub(super) fn count(counts: &mut Counts, proposal: &Proposal, decision: &Decision) {
+    match decision {
+        Decision::AcceptEdited { after } if *after != proposal.after => counts.edits_changed += 1,
+        Decision::Accept | Decision::AcceptEdited { .. } => counts.edits_accepted += 1,
+        Decision::Deny { .. } => counts.edits_denied += 1,
+    }
+}
+
+/// Gives the lines that a proposal adds, without the words marked in them: cheap enough for a whole log.
+pub(super) fn added_lines(before: &str, after: &str) -> Vec<String> {
+    let diff = TextDiff::from_lines(before, after);
+    let added = diff.iter_all_changes().filter(|change| change.tag() == ChangeTag::Insert);
+    added.map(|change| change.value().trim_end_matches('\n').to_string()).collect()
 }
 
 /// Gives the lines that the model wrote, for the fact sheet of the pull request.

@@ -4,14 +4,15 @@ use serde_json::json;
 
 use super::*;
 use crate::agent::data::{
-    Approval, Decision, FailureKind, FinishReason, Proposal, StreamFailure, ToolCallDelta, ToolOutcome,
-    ToolSpec,
+    Approval, Decision, Entry, FailureKind, FinishReason, Mark, Proposal, StreamFailure, ToolCallDelta,
+    ToolOutcome, ToolSpec,
 };
 use crate::agent::machine::Limits;
 use crate::app::effect::{Effect, Job as AnyJob};
 use crate::app::job::JobId;
 use crate::app::key::Code;
 use crate::app::{Msg as AnyMsg, PaneMsg, State as App, update};
+use crate::session::data::{Entry as Logged, Live};
 
 /// The program with a chat, and what it asked for.
 pub(crate) struct Script {
@@ -288,7 +289,8 @@ fn a_draft_survives_with_its_folded_paste() {
     let saved = script.pane().save();
     let mut other = Script::ready((80, 24), Provider::Endpoint);
     let live = std::collections::BTreeMap::from([("chat".to_string(), saved)]);
-    other.give(AnyMsg::Restore(Box::new(crate::session::data::Live { panes: live, ..Default::default() })));
+    other.give(AnyMsg::Restore(Box::new(Live { panes: live, ..Live::default() })));
+    other.chat(earlier(&script));
     other.keys("enter");
     let sent = other.pane().machine.messages().last().map(|message| message.content.clone());
     assert_eq!(sent, Some(format!("see {}", "x\n".repeat(20))));
@@ -368,35 +370,242 @@ fn a_recording_is_played_through_the_same_paths() {
     assert!(!script.pane().ready_for(&PersonStep::Say { text: "x".into() }, &script.app.jobs));
 }
 
+/// What a script's session log would hold of the conversation.
+fn logged(script: &Script) -> Vec<Logged> {
+    let kept = |effect: &Effect| match effect {
+        Effect::Record(entry) => match &**entry {
+            entry @ (Logged::Chat { .. } | Logged::Tool { .. }) => Some(entry.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    script.effects.iter().filter_map(kept).collect()
+}
+
+/// The program as it comes back after kill -9: what was live at once, the log after that.
+fn resumed(script: &Script) -> Script {
+    let mut again = Script::new((80, 24));
+    let panes = script.app.save().into_iter().collect();
+    let queue = script.pane().machine.queue().to_vec();
+    again.give(AnyMsg::Restore(Box::new(Live { panes, queue, ..Live::default() })));
+    again
+}
+
+fn earlier(script: &Script) -> Msg {
+    Msg::Restored(Box::new(Earlier { entries: logged(script), ..Earlier::default() }))
+}
+
+fn kinds(script: &Script) -> Vec<ItemKind> {
+    script.pane().items.iter().map(|item| item.kind.clone()).collect()
+}
+
 #[test]
-fn a_restored_conversation_looks_as_it_did() {
-    let script = with_proposal((80, 24));
-    let entries: Vec<Entry> = script
-        .effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Record(entry) => match &**entry {
-                crate::session::data::Entry::Chat { entry } => Some(entry.clone()),
-                _ => None,
-            },
+fn a_restored_conversation_looks_as_it_did_and_the_edit_waits_again() {
+    let mut script = with_proposal((80, 24));
+    script.keys("d");
+    script.type_text("use relu squ");
+    script.keys("left");
+    let mut again = resumed(&script);
+    again.chat(earlier(&script));
+    assert_eq!(kinds(&again), kinds(&script), "cards keep their lines");
+    assert!(
+        kinds(&again).iter().any(
+            |kind| matches!(kind, ItemKind::Tool(card) if card.summary == "read modeling_arcee.py 1–80")
+        )
+    );
+    // Half a reason for the refusal is there again, with its cursor.
+    assert_eq!(again.pane().contexts(), ["reason"]);
+    let judge = again.pane().judge.as_ref().expect("the approval");
+    assert_eq!((judge.editor.text(), judge.editor.cursor()), ("use relu squ".into(), (0, 11)));
+    assert_eq!(again.app.save(), script.app.save());
+
+    // No tools yet: nothing is decided, and nothing is lost.
+    again.now += 1000;
+    again.keys("enter");
+    assert!(again.pane().judge.is_some() && again.app.facts.toast.is_some());
+    again.chat(Msg::Ready(Box::new(setup(Provider::Endpoint))));
+    again.jobs();
+    again.keys("esc");
+    again.keys("a");
+    assert!(matches!(&again.jobs()[..], [(_, Job::Run { .. })]));
+}
+
+#[test]
+fn counts_and_accepted_lines_come_back_with_the_log() {
+    let mut script = with_proposal((80, 24));
+    script.keys("a");
+    script.ends("e1", "edited", "written");
+    script.calls(3, "e2", "edit_port", "{}");
+    let second = Proposal { call_id: "e2".into(), after: "x = 1\ny = 2\n".into(), ..proposal() };
+    script.chat(Msg::Prepared { call_id: "e2".into(), prepared: Prepared::Propose(second) });
+    script.now += 1000;
+    script.keys("d");
+    script.type_text("no");
+    script.keys("enter");
+    script.says(4, "Done.");
+    script.finishes(4);
+    let mut again = resumed(&script);
+    assert!(again.app.facts.counts.incomplete);
+    assert!(again.app.panes.pr.facts.is_empty() || again.app.panes.pr.facts.starts_with("not counted"));
+    again.chat(earlier(&script));
+    assert_eq!(again.app.facts.counts, script.app.facts.counts);
+    assert_eq!(script.app.facts.counts.edits_accepted, 1);
+    assert_eq!(again.app.facts.assistant_said, script.app.facts.assistant_said);
+    assert!(
+        again
+            .app
+            .panes
+            .pr
+            .facts
+            .contains("test-model, 4 turns; edits: 1 accepted, 0 changed by you, 1 refused")
+    );
+    assert!(again.app.panes.pr.facts.contains("accepted from the model"), "{}", again.app.panes.pr.facts);
+}
+
+#[test]
+fn what_waits_for_the_workspace_survives_a_kill_and_is_sent_then() {
+    let mut script = Script::new((80, 24));
+    script.type_text("port it");
+    script.keys("enter");
+    assert_eq!(script.pane().machine.queue(), ["port it"], "it is shown in the queue");
+    let [Logged::Chat { entry: Entry::Queue { messages } }] = &logged(&script)[..] else {
+        panic!("{:?}", logged(&script))
+    };
+    assert_eq!(messages[..], ["port it"]);
+    let mut again = resumed(&script);
+    again.chat(earlier(&script));
+    assert!(again.jobs().is_empty());
+    again.chat(Msg::Ready(Box::new(setup(Provider::Endpoint))));
+    let jobs = again.jobs();
+    let [(_, Job::Stream { request, .. })] = &jobs[..] else { panic!("{jobs:?}") };
+    assert_eq!(request.messages.last().map(|message| message.content.as_str()), Some("port it"));
+    assert!(again.pane().machine.queue().is_empty());
+}
+
+#[test]
+fn a_message_sent_before_the_log_is_read_goes_out_with_the_conversation() {
+    let mut script = Script::ready((80, 24), Provider::Endpoint);
+    script.type_text("first");
+    script.keys("enter");
+    script.says(1, "An answer.");
+    script.finishes(1);
+    let mut again = resumed(&script);
+    again.chat(Msg::Note("a warning of this run".into()));
+    again.chat(Msg::Ready(Box::new(setup(Provider::Endpoint))));
+    again.type_text("second");
+    again.keys("enter");
+    again.keys("alt-s");
+    assert!(again.jobs().is_empty(), "what was said before is not known yet");
+    again.chat(earlier(&script));
+    let jobs = again.jobs();
+    let [(_, Job::Stream { request, .. })] = &jobs[..] else { panic!("{jobs:?}") };
+    let words: Vec<&str> = request.messages.iter().map(|message| message.content.as_str()).collect();
+    assert_eq!(words, ["Port.", "first", "An answer.", "second"]);
+    assert!(
+        kinds(&again)
+            .iter()
+            .any(|kind| matches!(kind, ItemKind::Notice { text, .. } if text == "a warning of this run"))
+    );
+}
+
+#[test]
+fn an_unfinished_turn_and_its_queue_rest_until_the_person_goes_on() {
+    let mut script = with_proposal((80, 24));
+    script.keys("a");
+    script.type_text("then the test");
+    script.keys("enter");
+    let mut again = resumed(&script);
+    again.chat(earlier(&script));
+    again.chat(Msg::Ready(Box::new(setup(Provider::Endpoint))));
+    assert!(again.jobs().is_empty(), "nothing starts by itself");
+    assert_eq!(again.pane().machine.queue(), ["then the test"]);
+    let card = |script: &Script| {
+        kinds(script).into_iter().rev().find_map(|kind| match kind {
+            ItemKind::Tool(card) => Some(card.state),
             _ => None,
         })
-        .collect();
-    let mut again = Script::ready((80, 24), Provider::Endpoint);
-    again.chat(Msg::Restored(entries));
-    let kinds =
-        |script: &Script| script.pane().items.iter().map(|item| item.kind.clone()).collect::<Vec<_>>();
-    let mut expected = kinds(&script);
-    // The line of a finished run is kept by the session beside the conversation.
-    if let Some(ItemKind::Tool(card)) = expected.get_mut(2) {
-        card.summary = "class ArceeMLP:".into();
-    }
-    expected
-        .push(Item::notice(Tone::Quiet, "The session ended here. r goes on with the unfinished turn").kind);
-    assert_eq!(kinds(&again), expected);
-    again.jobs();
+    };
+    assert_eq!(card(&again), Some(CardState::Interrupted), "a card that nobody works on does not turn");
+    assert!(kinds(&again).iter().any(
+        |kind| matches!(kind, ItemKind::Notice { text, .. } if text.contains("The session ended here"))
+    ));
     again.keys("r");
     assert!(matches!(&again.jobs()[..], [(_, Job::Prepare { .. })]));
+    assert_eq!(card(&again), Some(CardState::Waiting));
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_told_and_nothing_goes_out_by_itself() {
+    let mut script = Script::ready((80, 24), Provider::Endpoint);
+    script.type_text("go");
+    script.keys("enter");
+    let damaged = |script: &Script| {
+        let log = "/data/sessions/s/log.jsonl".into();
+        let entries = logged(script);
+        Earlier { entries, log, damaged: vec![3, 4, 9], ..Earlier::default() }
+    };
+    let mut again = resumed(&script);
+    again.chat(Msg::Restored(Box::new(damaged(&script))));
+    let told = |script: &Script| {
+        kinds(script).into_iter().find_map(|kind| match kind {
+            ItemKind::Notice { tone: Tone::Fail, text, hint } => {
+                Some(format!("{text} | {}", hint.unwrap_or_default()))
+            }
+            _ => None,
+        })
+    };
+    let text = told(&again).expect("an error on screen");
+    assert!(
+        text.contains("lines 3–4, 9 of /data/sessions/s/log.jsonl") && text.contains("nothing was removed"),
+        "{text}"
+    );
+    assert!(again.app.panes.pr.facts.starts_with("not counted"), "{}", again.app.panes.pr.facts);
+
+    let mut none = resumed(&script);
+    none.type_text("more");
+    none.keys("enter");
+    none.chat(Msg::Unrestored(crate::util::blame::Report::new(
+        crate::util::blame::Blame::Environment,
+        "cannot read it",
+    )));
+    none.chat(Msg::Ready(Box::new(setup(Provider::Endpoint))));
+    assert!(none.jobs().is_empty(), "without the conversation nothing is sent by itself");
+    assert_eq!(none.pane().machine.queue(), ["more"]);
+    assert!(told(&none).expect("an error").contains("cannot read it"));
+    none.keys("alt-s");
+    assert!(matches!(&none.jobs()[..], [(_, Job::Stream { .. })]));
+}
+
+#[test]
+fn a_pasted_reply_of_the_manual_provider_survives() {
+    let mut script = Script::ready((80, 24), Provider::Manual);
+    script.type_text("go");
+    script.keys("enter");
+    script.give(AnyMsg::Paste("An answer\nof two lines".into()));
+    let mut again = resumed(&script);
+    again.chat(earlier(&script));
+    again.chat(Msg::Ready(Box::new(setup(Provider::Manual))));
+    assert_eq!(again.pane().reply.as_deref(), Some("An answer\nof two lines"));
+    again.keys("enter");
+    assert!(
+        kinds(&again)
+            .iter()
+            .any(|kind| matches!(kind, ItemKind::Model { text, .. } if text == "An answer\nof two lines"))
+    );
+}
+
+#[test]
+fn quitting_keeps_what_the_model_was_saying() {
+    let mut script = Script::ready((80, 24), Provider::Endpoint);
+    script.type_text("go");
+    script.keys("enter");
+    script.says(1, "Half an ans");
+    script.give(AnyMsg::Hangup);
+    let mut again = resumed(&script);
+    again.chat(earlier(&script));
+    assert!(kinds(&again).iter().any(
+        |kind| matches!(kind, ItemKind::Model { text, mark: Mark::Interrupted, .. } if text == "Half an ans")
+    ));
 }
 
 #[test]
@@ -405,10 +614,9 @@ fn decisions_are_recorded() {
     script.effects.clear();
     script.keys("a");
     let recorded = script.effects.iter().any(|effect| match effect {
-        Effect::Record(entry) => matches!(
-            &**entry,
-            crate::session::data::Entry::Chat { entry: Entry::Decided { decision: Decision::Accept, .. } }
-        ),
+        Effect::Record(entry) => {
+            matches!(&**entry, Logged::Chat { entry: Entry::Decided { decision: Decision::Accept, .. } })
+        }
         _ => false,
     });
     assert!(recorded);

@@ -21,9 +21,9 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub fn accept(&mut self, lines: Vec<String>) {
+    pub fn accept(&mut self, edits: usize, lines: Vec<String>) {
         self.accepted.extend(lines);
-        self.edits += 1;
+        self.edits += edits;
     }
 }
 
@@ -52,7 +52,8 @@ impl State {
 
     /// Counts over the whole prose, however it came in. Nothing written is nothing to compare.
     fn overlaps(&self, shared: &Shared) -> Option<usize> {
-        let template = self.template.as_ref()?;
+        // What the model said earlier is not known: nothing can be said of repeats.
+        let template = self.template.as_ref().filter(|_| !shared.counts.incomplete)?;
         let own = Template::own_text(template);
         let fresh: BTreeMap<_, _> =
             template.fields().map(|field| (&field.id, field.voice().prose())).collect();
@@ -74,7 +75,6 @@ impl State {
         let added: Vec<&str> =
             rows.map(|row| row.text.as_str()).filter(|text| !text.trim().is_empty()).collect();
         let counts = &shared.counts;
-        // After a resume the texts of earlier edits may not have been told: then no share is claimed.
         let known = self.checks.edits == counts.edits_accepted + counts.edits_changed;
         let accepted = self.checks.accepted.iter().map(String::as_str);
         let facts = Facts {
@@ -84,6 +84,7 @@ impl State {
             changed: counts.edits_changed,
             refused: counts.edits_denied,
             added: added.len(),
+            incomplete: counts.incomplete,
             from_model: known.then(|| lines_from_model(added.iter().copied(), accepted)),
         };
         facts.sentence()

@@ -1,11 +1,15 @@
-//! What survives kill -9: place, fields, answers, undo. The diff and the template are read again.
+//! What survives kill -9: place, fields, answers, undo, the open layer, the last push. The diff and the template are read
+//! again. A half-typed push confirmation does not survive: it is there to make one stop.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cursor, Section, State};
-use crate::pr::data::{FieldId, GateId, Undo, Voice};
+use super::layer::{Ask, Layer, Prompt};
+use super::{Cursor, Mode, Section, State};
+use crate::app::editor::Editor;
+use crate::pr::data::guard::Stopped;
+use crate::pr::data::{FieldId, GateId, HandOver, Undo, Voice};
 
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -14,9 +18,52 @@ struct Saved {
     file: Option<String>,
     cursor: Cursor,
     field: usize,
+    /// Whether the field was being written.
+    typing: bool,
+    gate: usize,
     voices: BTreeMap<FieldId, Voice>,
     overrides: BTreeMap<GateId, String>,
     undo: Vec<Undo>,
+    layer: Option<SavedLayer>,
+    hand_over: Option<HandOver>,
+    made: Option<String>,
+}
+
+/// The layer that was open, with what was typed in it.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum SavedLayer {
+    Gate { id: GateId, typed: String },
+    Overlap { stopped: Stopped, typed: String },
+    Outputs { at: usize },
+    HandOver,
+}
+
+impl SavedLayer {
+    fn of(layer: &Layer) -> Option<Self> {
+        match layer {
+            Layer::Outputs(at) => Some(Self::Outputs { at: *at }),
+            Layer::HandOver => Some(Self::HandOver),
+            Layer::Prompt(prompt) => {
+                let typed = prompt.editor.text();
+                match &prompt.ask {
+                    Ask::Push(_) => None,
+                    Ask::Gate(id) => Some(Self::Gate { id: *id, typed }),
+                    Ask::Overlap(stopped) => Some(Self::Overlap { stopped: stopped.clone(), typed }),
+                }
+            }
+        }
+    }
+
+    fn open(self) -> Layer {
+        let (ask, typed) = match self {
+            Self::Outputs { at } => return Layer::Outputs(at),
+            Self::HandOver => return Layer::HandOver,
+            Self::Gate { id, typed } => (Ask::Gate(id), typed),
+            Self::Overlap { stopped, typed } => (Ask::Overlap(stopped), typed),
+        };
+        Layer::Prompt(Box::new(Prompt { ask, editor: Editor::new(&typed) }))
+    }
 }
 
 impl State {
@@ -30,6 +77,11 @@ impl State {
             voices: touched.map(|(id, voice)| (id.clone(), voice.clone())).collect(),
             overrides: self.checks.overrides.clone(),
             undo: self.undo.clone(),
+            typing: self.fields.mode == Mode::Typing || self.typed_last,
+            gate: self.gate,
+            layer: self.layer.as_ref().and_then(SavedLayer::of),
+            hand_over: self.hand_over.clone(),
+            made: self.made.clone(),
         };
         serde_json::to_value(saved).unwrap_or_default()
     }
@@ -47,6 +99,12 @@ impl State {
         self.fields.voices = read(part("voices"));
         self.checks.overrides = read(part("overrides"));
         self.undo = read(part("undo"));
+        self.gate = read(part("gate"));
+        self.hand_over = read(part("hand_over"));
+        self.made = read(part("made"));
+        self.layer = read::<Option<SavedLayer>>(part("layer")).map(SavedLayer::open);
+        // Keys find a field once the template says which there are.
+        self.typed_last = read(part("typing"));
         if let Some(template) = &self.template {
             self.fields.adopt(&template.clone());
         }

@@ -6,7 +6,7 @@ use crate::app::update::update;
 use crate::app::{Effect, State};
 use crate::pr::data::staging::Held;
 use crate::pr::data::{FieldId, GateId, GateState, HandOver, LineId, Outcome, Plan, Selection, Undo, Where};
-use crate::session::data::PersonStep;
+use crate::session::data::{Live, PersonStep};
 
 /// The acts of the person among effects, in words.
 fn acts(effects: &[Effect]) -> Vec<String> {
@@ -217,7 +217,10 @@ fn the_fact_sheet_claims_a_share_only_when_it_saw_every_edit() {
     state.facts.counts.edits_accepted = 1;
     say(&mut state, Msg::Loaded(Box::new(loaded())));
     assert!(state.panes.pr.facts.ends_with("; 4 added lines (not blank)"), "{}", state.panes.pr.facts);
-    say(&mut state, Msg::Accepted(vec!["class ModelArgs(BaseModelArgs):".into(), "gone".into()]));
+    say(
+        &mut state,
+        Msg::Accepted { edits: 1, lines: vec!["class ModelArgs(BaseModelArgs):".into(), "gone".into()] },
+    );
     let expected = "1 of 4 added lines (not blank) accepted from the model, 3 yours";
     assert!(state.panes.pr.facts.ends_with(expected), "{}", state.panes.pr.facts);
 }
@@ -264,4 +267,78 @@ fn fixtures_have_every_place() {
     let places: Vec<Where> =
         loaded().snapshot.files[0].hunks.iter().flat_map(|hunk| &hunk.rows).map(|row| row.place).collect();
     assert!(places.contains(&Where::Staged) && places.contains(&Where::Unstaged));
+}
+
+/// The program as it comes back after kill -9, before anything is read again.
+fn resumed(state: &State) -> State {
+    let mut again = bare(80, 24);
+    again.facts.workspace = None;
+    let panes = state.save().into_iter().collect();
+    update(&mut again, 0, AppMsg::Restore(Box::new(Live { panes, ..Live::default() })));
+    again
+}
+
+/// Brings a program back and says what its pane keeps then: at once, and when the branch is read.
+fn comes_back(state: &State) -> State {
+    let kept = state.save()["pr"].clone();
+    let mut again = resumed(state);
+    assert_eq!(again.save()["pr"], kept, "before the branch is read");
+    again.facts.workspace = bare(80, 24).facts.workspace;
+    say(&mut again, Msg::Loaded(Box::new(loaded())));
+    assert_eq!(again.save()["pr"], kept, "when the branch is read");
+    again
+}
+
+#[test]
+fn place_and_fields_come_back_and_a_field_is_written_on() {
+    let mut state = state(80, 24);
+    press(&mut state, "\n");
+    press(&mut state, "j");
+    comes_back(&state);
+    press(&mut state, "cAdd Arcee");
+    press(&mut state, "<left>");
+    let mut again = comes_back(&state);
+    press(&mut again, "!");
+    assert_eq!(voice(&again, "commit"), "Add Arce!e");
+}
+
+#[test]
+fn the_open_layer_comes_back_with_what_was_typed_but_a_push_is_confirmed_anew() {
+    let mut state = state(80, 24);
+    press(&mut state, "<right><right><right>");
+    let open = |state: &State| state.panes.pr.gates[state.panes.pr.gate].state != GateState::Pass;
+    while !open(&state) {
+        press(&mut state, "j");
+    }
+    press(&mut state, "\nbecause it is s");
+    let Some(Layer::Prompt(prompt)) = &state.panes.pr.layer else { panic!("{:?}", state.panes.pr.layer) };
+    let asked = format!("{:?}", prompt.ask);
+    let again = comes_back(&state);
+    let Some(Layer::Prompt(prompt)) = &again.panes.pr.layer else { panic!("{:?}", again.panes.pr.layer) };
+    assert_eq!((format!("{:?}", prompt.ask), prompt.editor.text()), (asked, "because it is s".into()));
+
+    let done = HandOver { plan: plan(), outcome: Outcome::Pushed };
+    say(&mut state, Msg::Pushed(done.clone()));
+    let mut again = comes_back(&state);
+    assert!(matches!(again.panes.pr.layer, Some(Layer::HandOver)));
+    assert_eq!(again.panes.pr.hand_over, Some(done));
+
+    say(&mut again, Msg::Planned(plan()));
+    press(&mut again, "add-ar");
+    assert!(comes_back(&again).panes.pr.layer.is_none());
+}
+
+#[test]
+fn a_stopped_paste_is_still_stopped() {
+    let mut state = state(80, 24);
+    let said = "the layer norm comes before the attention and has no bias at all";
+    state.facts.assistant_said.push(said.into());
+    press(&mut state, "c");
+    update(&mut state, 0, AppMsg::Paste(said.into()));
+    let mut again = comes_back(&state);
+    assert_eq!(voice(&again, "commit"), "");
+    let Some(Layer::Prompt(prompt)) = &again.panes.pr.layer else { panic!("{:?}", again.panes.pr.layer) };
+    assert!(matches!(&prompt.ask, Ask::Overlap(stopped) if !stopped.overlaps.is_empty()));
+    press(&mut again, "I wrote it\n");
+    assert_eq!(voice(&again, "commit"), said);
 }

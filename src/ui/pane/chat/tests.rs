@@ -7,6 +7,7 @@ use crate::agent::data::{Entry, FailureKind, Message, StreamEvent, StreamFailure
 use crate::app::facts::DemoFacts;
 use crate::app::pane::chat::Provider;
 use crate::app::pane::chat::tests::{Script, with_proposal};
+use crate::session::data::Earlier;
 use crate::theme::Theme;
 use crate::ui::{self, ViewCache};
 
@@ -118,8 +119,11 @@ fn scrolling_up_stays_while_the_model_goes_on_and_the_end_is_one_key_away() {
 #[test]
 fn drawing_costs_the_rows_in_view_and_not_the_session() {
     let mut script = Script::ready(SMALL, Provider::Endpoint);
-    let message = |n: usize| Entry::Message { message: Message::assistant(format!("message {n}")) };
-    script.chat(crate::app::pane::chat::Msg::Restored((0..5000).map(message).collect()));
+    let message = |n: usize| crate::session::data::Entry::Chat {
+        entry: Entry::Message { message: Message::assistant(format!("message {n}")) },
+    };
+    let earlier = Earlier { entries: (0..5000).map(message).collect(), ..Earlier::default() };
+    script.chat(crate::app::pane::chat::Msg::Restored(Box::new(earlier)));
     let mut screen = Screen::new(SMALL);
     assert!(screen.draw(&script).contains("message 4999"));
     assert!(screen.view.chat.kept() <= 24, "{} items were laid out for one screen", screen.view.chat.kept());

@@ -20,6 +20,7 @@ const KEPT: usize = 600;
 pub struct View {
     width: u16,
     details: Details,
+    drawn_anew: u32,
     kept: HashMap<usize, Kept>,
     stream: Stream,
     place: Place,
@@ -116,8 +117,10 @@ struct Rows<'a> {
 impl Rows<'_> {
     fn prepare(&mut self, width: u16) {
         let view = &mut *self.view;
-        if view.width != width || view.details != self.state.details {
+        let anew = view.drawn_anew != self.state.drawn_anew;
+        if view.width != width || view.details != self.state.details || anew {
             view.kept.clear();
+            view.drawn_anew = self.state.drawn_anew;
             view.width = width;
             view.details = self.state.details;
         }
