@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     twin.add_argument("--port", help="the port's file; default: mlx-lm's own")
     twin.add_argument("--config", action="append", default=[], help="a config.json; may be repeated")
     twin.add_argument("--checks", help="comma-separated ids, or quick (default), full")
+    twin.add_argument("--checkout", help="a checkout of mlx-lm, for the check upstream-test")
     twin.add_argument("--json", action="store_true", help="one JSON object on stdout")
     twin.add_argument("--seed", type=int, default=0)
     twin.add_argument("--timeout", type=float, default=600.0, help="seconds for the whole run")
@@ -87,7 +88,10 @@ def _request(options: argparse.Namespace, scratch: str) -> dict[str, Any]:
         "check": "twin",
         "target": target,
         "seed": options.seed,
-        "params": {"checks": options.checks.split(",") if options.checks else None},
+        "params": {
+            "checks": options.checks.split(",") if options.checks else None,
+            "checkout": os.path.abspath(options.checkout) if options.checkout else None,
+        },
         "timeout_s": options.timeout,
         "mem_mb": options.mem_mb,
         "run_dir": os.path.abspath(options.run_dir or Path(scratch, "run")),
