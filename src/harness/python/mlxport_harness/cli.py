@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from mlxport_harness.load import cli as load
 from mlxport_harness.preload import environment
 from mlxport_harness.wire import protect_stdout, write_line
 
@@ -38,19 +39,21 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="speak the worker protocol on stdio")
     serve.add_argument("--strategy", **strategies)
     family = commands.add_parser("check", help="run checks once").add_subparsers(dest="family", required=True)
-    twin = family.add_parser("twin", help="compare a port with its reference on a small random twin")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    common.add_argument("--seed", type=int, default=0)
+    common.add_argument("--timeout", type=float, default=600.0, help="seconds for the whole run")
+    common.add_argument("--mem-mb", type=int, default=8192, help="memory the port may use")
+    common.add_argument("--cache-dir", default=None)
+    common.add_argument("--run-dir", default=None)
+    common.add_argument("--strategy", **strategies)
+    load.add_parser(family, common)
+    text = "compare a port with its reference on a small random twin"
+    twin = family.add_parser("twin", help=text, parents=[common])
     twin.add_argument("model_type")
     twin.add_argument("--port", help="the port's file; default: mlx-lm's own")
     twin.add_argument("--config", action="append", default=[], help="a config.json; may be repeated")
     twin.add_argument("--checks", help="comma-separated ids, or quick (default), full")
-    twin.add_argument("--checkout", help="a checkout of mlx-lm, for the check upstream-test")
-    twin.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    twin.add_argument("--seed", type=int, default=0)
-    twin.add_argument("--timeout", type=float, default=600.0, help="seconds for the whole run")
-    twin.add_argument("--mem-mb", type=int, default=8192, help="memory the port may use")
-    twin.add_argument("--cache-dir", default=None)
-    twin.add_argument("--run-dir", default=None)
-    twin.add_argument("--strategy", **strategies)
     return parser
 
 
@@ -77,26 +80,31 @@ def _check(out: int, options: argparse.Namespace) -> int:
 
 
 def _request(options: argparse.Namespace, scratch: str) -> dict[str, Any]:
-    target = {
-        "model_type": options.model_type,
-        "config": [os.path.abspath(c) for c in options.config],
-        "port_path": os.path.abspath(options.port) if options.port else None,
-    }
+    target = TARGETS[options.family](options)
+    checks = getattr(options, "checks", None)
     return {
         "id": "cli",
         "op": "run",
-        "check": "twin",
+        "check": options.family,
         "target": target,
         "seed": options.seed,
-        "params": {
-            "checks": options.checks.split(",") if options.checks else None,
-            "checkout": os.path.abspath(options.checkout) if options.checkout else None,
-        },
+        "params": {"checks": checks.split(",") if checks else None},
         "timeout_s": options.timeout,
         "mem_mb": options.mem_mb,
         "run_dir": os.path.abspath(options.run_dir or Path(scratch, "run")),
         "cache_dir": os.path.abspath(options.cache_dir or Path(scratch, "cache")),
     }
+
+
+def _twin_target(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "model_type": options.model_type,
+        "config": [os.path.abspath(c) for c in options.config],
+        "port_path": os.path.abspath(options.port) if options.port else None,
+    }
+
+
+TARGETS = {"twin": _twin_target, "load": load.target}
 
 
 def _progress(message: dict[str, Any]) -> None:

@@ -24,12 +24,16 @@ def import_port(path: Path) -> types.ModuleType:
     return module
 
 
-def load(module: types.ModuleType, folder: Path) -> Any:
-    from mlx_lm.utils import load_model
-
+def needs(module: types.ModuleType) -> None:
     for needed in ("Model", "ModelArgs"):
         if not hasattr(module, needed):
             raise PortFault(f"The port defines no {needed}.", module.__file__)
+
+
+def load(module: types.ModuleType, folder: Path) -> Any:
+    from mlx_lm.utils import load_model
+
+    needs(module)
     model, _config = load_model(
         folder, lazy=False, strict=True, get_model_classes=lambda config: (module.Model, module.ModelArgs)
     )
