@@ -55,6 +55,10 @@ class View:
         """Arrays, notes and seconds of `port/stages/<stage>.py`. Raises `PortFault`."""
         return self._of.ask_port(stage, twin, self.spelling, self.limit, **params)
 
+    def port_alive(self) -> bool:
+        """False where the last stage took the port's process with it; the next one gets a new process."""
+        return not self._of.lost
+
     def reference(self, stage: str, twin: str = STD_1, **params: Any) -> tuple[Arrays, dict[str, Any]]:
         """Arrays and notes of `reference/stages/<stage>.py`, from disk where known. Raises `Failure`."""
         source = Path(__file__).with_name("reference") / "stages" / f"{stage}.py"

@@ -1,0 +1,110 @@
+"""Logits of the reference under every planned change of the config, and whether they move.
+
+The plan is made here, where the class that reads the config is. Change by change: rejected, the same config
+as before, or logits; those that move come with their own rounding floor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from mlxport_harness.checks import changes
+from mlxport_harness.errors import Failure
+from mlxport_harness.reference import changed
+from mlxport_harness.reference.record import LARGEST, _parameters, first_line, relative
+from mlxport_harness.twin import shrink
+
+if TYPE_CHECKING:
+    from mlxport_harness.reference.stages import Reference
+
+MOVED = 10.0  # times the floor: less is rounding
+
+
+def record(reference: Reference, request: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    twin, base_changes = request["twin"], request["base"]
+    path = reference.twin_dir / twin / request["spelling"] / "config.json"
+    content = changes.apply(json.loads(path.read_text()), base_changes)
+    arrays: dict[str, np.ndarray] = {}
+    base_config = changed.read(reference, content)
+    base = changed.model(reference, base_config, twin, reference.model(twin))
+    fits = changed.signature(base) == changed.signature(reference.model(twin))
+    weights = None if fits else changed.save(reference, base, _slug(twin, request["spelling"], base_changes))
+    arrays["base"] = _run(base, reference.ids)
+    floor = _floor(base, reference.ids, arrays["base"])
+    plan, left = changes.plan(content, base_config.to_dict())
+    rows = []
+    for number, change in enumerate(plan):
+        row = {**change, "weights": weights, "floor": floor, "moved": False}
+        rows.append(row)
+        try:
+            config = changed.read(reference, changes.apply(content, [change]))
+            if config.to_dict() == base_config.to_dict():
+                continue
+            size = _parameters(config) if change["kind"] != "value" else 0
+            if size > LARGEST:
+                row["rejected"] = f"too large for a twin: {size / 1e6:.0f} million parameters"
+                continue
+            model = changed.model(reference, config, twin, base)
+            logits = _run(model, reference.ids)
+            if not np.isfinite(logits).all():
+                row["rejected"] = "the logits are not finite"
+                continue
+            fits = changed.signature(model) == changed.signature(base)
+            if logits.shape == arrays["base"].shape and relative(logits, arrays["base"]) <= MOVED * floor:
+                if not fits:
+                    slug = _slug(twin, request["spelling"], [*base_changes, change])
+                    row["weights"] = changed.save(reference, model, slug)
+                continue
+            row |= {"moved": True, "floor": max(floor, _floor(model, reference.ids, logits))}
+            arrays[str(number)] = logits
+            if not fits:
+                slug = _slug(twin, request["spelling"], [*base_changes, change])
+                row["weights"] = changed.save(reference, model, slug)
+        except Failure as failure:
+            row["rejected"] = failure.text
+        except Exception as error:
+            row["rejected"] = first_line(error)
+    return arrays, {
+        "rows": rows,
+        "left": left,
+        "floor": floor,
+        "defaults": _defaults(reference),
+        "weights": weights,
+    }
+
+
+def _run(model: torch.nn.Module, ids: torch.Tensor) -> np.ndarray:
+    with torch.no_grad():
+        return model(input_ids=ids, use_cache=False).logits.float().numpy()
+
+
+def _floor(model: torch.nn.Module, ids: torch.Tensor, logits: np.ndarray) -> float:
+    """Every weight moved by about one unit in the last place, once; the model is spent."""
+    generator = torch.Generator().manual_seed(99)
+    kept = [(p, p.detach().clone()) for p in model.parameters() if p.is_floating_point()]
+    with torch.no_grad():
+        for parameter, _ in kept:
+            sign = torch.randint(0, 2, parameter.shape, generator=generator) * 2.0 - 1.0
+            parameter.mul_(1 + sign * 2.0**-23)
+        near = _run(model, ids)
+        for parameter, value in kept:
+            parameter.copy_(value)
+    return relative(near, logits)
+
+
+def _defaults(reference: Reference) -> dict[str, Any]:
+    """The class's defaults, in both spellings."""
+    from transformers import AutoConfig
+
+    new = json.loads(json.dumps(AutoConfig.for_model(reference.model_type).to_dict(), default=str))
+    return {**(shrink.legacy_spelling(new, {}) or {}), **new}
+
+
+def _slug(twin: str, spelling: str, made: list[dict[str, Any]]) -> str:
+    text = json.dumps([twin, spelling, made], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
