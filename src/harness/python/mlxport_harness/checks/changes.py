@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 Config = dict[str, Any]
-Change = dict[str, Any]  # {path: [keys], kind: value | null | absent, value, label}
+# {path: [keys], kind: value | null | absent, value, label; name: where the path does not tell;
+#  also: keys that must change with it for it to be legal, or to be seen}
+Change = dict[str, Any]
 ATTENTIONS = ("full_attention", "sliding_attention", "chunked_attention")
 ROPE = ("rope_parameters", "rope_scaling", "rope_theta", "partial_rotary_factor", "rope_local_base_freq")
 
@@ -46,7 +48,7 @@ def plan(config: Config, declared: Config) -> tuple[list[Change], dict[str, list
             for why, names in skipped.items():
                 left.setdefault(why, []).extend(f"{key}.{name}" for name in names)
         else:
-            found = list(_key(key, config, declared))
+            found = [_companions(c, config, declared) for c in _key(key, config, declared)]
             changes += found
             if not any(c["kind"] == "value" for c in found):
                 left.setdefault("no other legal value is known", []).append(key)
@@ -55,7 +57,7 @@ def plan(config: Config, declared: Config) -> tuple[list[Change], dict[str, list
 
 def apply(config: Config, changes: list[Change]) -> Config:
     new = copy.deepcopy(config)
-    for change in changes:
+    for change in [part for whole in changes for part in (whole, *whole.get("also", ()))]:
         at = new
         for key in change["path"][:-1]:
             at = at[key]
@@ -67,7 +69,26 @@ def apply(config: Config, changes: list[Change]) -> Config:
 
 
 def name(change: Change) -> str:
-    return ".".join(change["path"])
+    return change.get("name") or ".".join(change["path"])
+
+
+def sent(change: Change) -> Change:
+    """What another process needs to make the change."""
+    return {k: change[k] for k in ("path", "kind", "value", "also") if k in change}
+
+
+def _companions(change: Change, config: Config, declared: Config) -> Change:
+    """Some keys do nothing alone: a flag that needs a window, a list that overrides a pattern."""
+    row = rules()["also"].get(change["path"][0])
+    if row is None or change["kind"] != "value":
+        return change
+    also = []
+    for key, value in row.items():
+        if key in config and value is None:
+            also.append({"path": [key], "kind": "absent", "value": None})
+        elif value is not None and (key in config or key in declared) and not config.get(key):
+            also.append({"path": [key], "kind": "value", "value": value})
+    return {**change, "also": also} if also else change
 
 
 def _skipped(key: str) -> str | None:
@@ -138,7 +159,7 @@ def _lists(key: str, value: list[Any], config: Config) -> list[Any]:
             kinds = sorted(set(value)) if len(set(value)) > 1 else []
             mixed = ["sliding_attention", "full_attention"] * len(value)
             new = [[kind] * len(value) for kind in kinds] + [value[::-1]]
-            if not kinds and config.get("sliding_window"):
+            if not kinds and "sliding_window" in config:
                 new.append(mixed[: len(value)])
             return [v for v in new if v != value]
         return [value[::-1]] if value[::-1] != value else []
@@ -170,7 +191,8 @@ def _scalings(key: str, config: Config, declared: Config) -> Iterator[Change]:
                 pairs = rotated_pairs({**declared, **config}, inner)
                 new[list_key] = [low + (high - low) * i / max(1, pairs - 1) for i in range(pairs)]
         path = [key, per_type] if per_type else [key]
-        yield {"path": path, "kind": "value", "value": new, "label": f"{kind} scaling"}
+        called = ".".join([*path, "rope_type"])
+        yield {"path": path, "kind": "value", "value": new, "label": kind, "name": called}
 
 
 def rotated_pairs(config: Config, rope: Config) -> int:

@@ -8,6 +8,7 @@ before a change, a change that makes it right becomes the base of all others: a 
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ RULE = "suspect where a given config's own non-default value is ignored or misre
 CHECK = Check("config", "config", "slow", "rule", RULE, limit_s=240.0)
 TWIN = STD_005  # eps shows only there
 BATCH = 40
+UNFIT = re.compile(r"parameters not in model|Missing \d+ parameters|Expected shape")
 Row = dict[str, Any]
 
 # What a change led to, worst first: the worst of a key's changes names its finding.
@@ -57,7 +59,7 @@ def run(view: View) -> list[dict[str, Any]]:
             finding = {"id": "base_wrong", "text": text}
             seconds = time.monotonic() - began
             return [record("config", TWIN, "not_exercised", findings=[finding], seconds=seconds)]
-        made = [{k: toggled[k] for k in ("path", "kind", "value", "label")}]
+        made = [changes.sent(toggled)]
         outcome = _both(view, made)
     return [_judge(view, outcome, toggled, time.monotonic() - began)]
 
@@ -98,7 +100,7 @@ def _ask(
     """In batches; where a change takes the port's process down, its batch is asked again one by one."""
     arrays: dict[str, np.ndarray] = {}
     said: dict[str, Any] = {}
-    asked = [[n, {k: r[k] for k in ("path", "kind", "value")}, r["weights"]] for n, r in wanted]
+    asked = [[n, changes.sent(r), r["weights"]] for n, r in wanted]
     queue = [asked[i : i + BATCH] for i in range(0, len(asked), BATCH)] or [[]]
     while queue:
         batch = queue.pop(0)
@@ -172,6 +174,8 @@ def _judge(view: View, outcome: Outcome, toggled: Row | None, seconds: float) ->
         found = _finding(key, rows)
         if found is None:
             continue
+        if toggled is not None and key == changes.name(toggled):
+            continue
         findings.append(found)
         if found["id"] == "ignored_key":
             ignored.append(key)
@@ -199,27 +203,31 @@ def _judge(view: View, outcome: Outcome, toggled: Row | None, seconds: float) ->
 def _toggle_finding(row: Row) -> dict[str, str]:
     key = changes.name(row)
     changed = f"without {key}" if row["kind"] == "absent" else f"with {key} = {row['label']}"
-    text = (
-        f"The port is wrong on the twin as it is and right {changed}: the other keys were tried from there."
-    )
+    text = f"The port is wrong on the twin as it is and right {changed}: other keys are tried from there."
     return {"id": "ignored_key", "key": key, "text": text}
 
 
 def _finding(key: str, rows: list[Row]) -> dict[str, str] | None:
-    """One finding per key. Rejections of null and of absence are gathered apart: they are loud."""
-    loud = [r for r in rows if r["outcome"] == "port_rejects" and r["kind"] == "value"]
+    """One finding per key. Keys that the port requires, or requires not null, are gathered apart."""
+    loud = [r for r in rows if r["outcome"] == "port_rejects" and not _requires(r)]
     wrong = [r for r in rows if r["outcome"] in ("ignored", "different", "port_only")]
     if not wrong and not loud:
         return None
     values = [r for r in wrong if r["kind"] == "value"]
     order = list(OUTCOMES)
-    worst = min(values or loud or wrong, key=lambda r: order.index(r["outcome"]))
+    kinds = ("value", "absent", "null")
+    worst = min(values or loud or wrong, key=lambda r: (order.index(r["outcome"]), kinds.index(r["kind"])))
     found = OUTCOMES[worst["outcome"]]
     if worst["kind"] in KIND_IDS:
         found = KIND_IDS[worst["kind"]]
     elif worst["outcome"] == "port_only":
         found = "wrong_value"
     return {"id": found, "key": key, "text": " ".join(_told(key, r) for r in (wrong + loud)[:4])}
+
+
+def _requires(row: Row) -> bool:
+    """True where the port stops at once; weights that do not fit are another default instead."""
+    return row["outcome"] == "port_rejects" and row["kind"] != "value" and not UNFIT.search(row["text"])
 
 
 def _told(key: str, row: Row) -> str:
@@ -230,21 +238,16 @@ def _told(key: str, row: Row) -> str:
         return f"{how}: both move, {row['error']:.2g} apart."
     if row["outcome"] == "port_only":
         return f"{how}: the port moves by {row['port_moved']:.2g}, the reference does not."
-    return f"{how}: the reference accepts it, the port does not: {row['text']}."
+    return f"{how}: the reference takes it, the port does not: {row['text'][:160]}."
 
 
 def _rejections(by_key: dict[str, list[Row]]) -> list[dict[str, str]]:
-    """Keys that the reference may go without and the port may not: loud, so one finding for all."""
+    """Keys that the reference may go without and the port may not: loud, so one finding for all of a kind."""
     found = []
-    for kind, words in (("absent", "requires"), ("null", "does not take null for")):
-        keys = [
-            k
-            for k, rows in by_key.items()
-            for r in rows
-            if r["kind"] == kind and r["outcome"] == "port_rejects"
-        ]
+    for kind, words in (("absent", "does not load without"), ("null", "does not load with null for")):
+        keys = [k for k, rows in by_key.items() if any(r["kind"] == kind and _requires(r) for r in rows)]
         if keys:
-            text = f"The port {words} {', '.join(keys)}; the reference has defaults there."
+            text = f"The port {words} {', '.join(keys)}; the reference does."
             found.append({"id": f"rejects_{kind}", "key": keys[0], "text": text})
     return found
 
@@ -254,12 +257,12 @@ def _set_by_person(view: View, meta: dict[str, Any], row: Row) -> bool:
     raw, default = view.variant.raw, meta["defaults"]
     if raw is None:
         return False
-    for key in row["path"]:
+    for key in changes.name(row).split("."):
         if not isinstance(raw, dict) or key not in raw:
             return False
         raw = raw[key]
         default = default.get(key) if isinstance(default, dict) else None
-    return raw != default
+    return bool(raw != default)
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -55,13 +55,3 @@ def save(reference: Reference, model: torch.nn.Module, name: str) -> str:
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(temporary, folder)
     return f"changed/{name}"
-
-
-def rope_buffers(model: torch.nn.Module) -> list[tuple[torch.nn.Module, str]]:
-    """Where the rotary frequencies live: (module, buffer), originals of switching kinds included."""
-    return [
-        (module, name)
-        for module in model.modules()
-        for name, buffer in module.named_buffers(recurse=False)
-        if "inv_freq" in name and buffer is not None
-    ]
