@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     twin.add_argument("--port", help="the port's file; default: mlx-lm's own")
     twin.add_argument("--config", action="append", default=[], help="a config.json; may be repeated")
     twin.add_argument("--checks", help="comma-separated ids, or quick (default), full")
+    twin.add_argument("--checkout", help="a checkout of mlx-lm, for the check upstream-test")
     return parser
 
 
@@ -81,14 +82,13 @@ def _check(out: int, options: argparse.Namespace) -> int:
 
 def _request(options: argparse.Namespace, scratch: str) -> dict[str, Any]:
     target = TARGETS[options.family](options)
-    checks = getattr(options, "checks", None)
     return {
         "id": "cli",
         "op": "run",
         "check": options.family,
         "target": target,
         "seed": options.seed,
-        "params": {"checks": checks.split(",") if checks else None},
+        "params": PARAMS[options.family](options),
         "timeout_s": options.timeout,
         "mem_mb": options.mem_mb,
         "run_dir": os.path.abspath(options.run_dir or Path(scratch, "run")),
@@ -104,7 +104,15 @@ def _twin_target(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _twin_params(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "checks": options.checks.split(",") if options.checks else None,
+        "checkout": os.path.abspath(options.checkout) if options.checkout else None,
+    }
+
+
 TARGETS = {"twin": _twin_target, "load": load.target}
+PARAMS = {"twin": _twin_params, "load": lambda options: {}}
 
 
 def _progress(message: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from mlxport_harness.errors import Failure
 
 # In the order in which they run: what is fast and tells most comes first.
-MODULES = ("exact", "dtype", "cache", "far", "config", "locate", "quant", "train", "load")
+MODULES = ("exact", "dtype", "cache", "far", "config", "locate", "quant", "train", "upstream_test", "load")
 PLANS = {"quick": ("fast",), "full": ("fast", "slow")}
 
 

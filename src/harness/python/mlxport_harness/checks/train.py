@@ -134,6 +134,7 @@ def judge(
     text += f"wrong, is {name}: it {how}."
     if loss > BARS[0]:
         text += f" The loss differs too ({loss:.2g}), so the forward pass is wrong already: see exact."
+        return part, [{"id": "forward", "text": text}]
     module = _module(name, rows)
     part["place"] = {"module": name, "reference": rows[module]["where"] if module else None}
     part["place"]["port"] = _line(name, port_meta["where"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 import mlx.nn as nn
+from mlx_lm.utils import load_config
 
 from mlxport_harness.errors import PortFault
 from mlxport_harness.port import load
@@ -28,7 +29,7 @@ NO_VJP = re.compile(r"vjp|gradient|not implemented|differentiat", re.IGNORECASE)
 
 
 def record(recorder: Recorder, request: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    model = trainable(recorder, request)
+    model = ready(_unloaded(recorder, request))
     ids = mx.array(recorder.ids)
     weights = checkpoint(recorder.folder(request["twin"], request["spelling"]))
     learned = {k: v for k, v in weights.items() if mx.issubdtype(v.dtype, mx.floating)}
@@ -56,7 +57,17 @@ def record(recorder: Recorder, request: dict[str, Any]) -> tuple[dict[str, np.nd
 def trainable(recorder: Recorder, request: dict[str, Any]) -> nn.Module:
     """A model of its own, in training mode, its dropout off."""
     recorder.model(request["twin"], request["spelling"])
-    model = load.load(recorder.module, recorder.folder(request["twin"], request["spelling"]))
+    return ready(load.load(recorder.module, recorder.folder(request["twin"], request["spelling"])))
+
+
+def _unloaded(recorder: Recorder, request: dict[str, Any]) -> nn.Module:
+    """A model whose `sanitize` has not run: some remove a module of theirs there, which they can do once."""
+    recorder.model(request["twin"], request["spelling"])
+    config = load_config(recorder.folder(request["twin"], request["spelling"]))
+    return recorder.module.Model(recorder.module.ModelArgs.from_dict(config))
+
+
+def ready(model: nn.Module) -> nn.Module:
     model.train()
     for module in model.modules():
         if isinstance(module, (nn.Dropout, nn.Dropout2d, nn.Dropout3d)):
