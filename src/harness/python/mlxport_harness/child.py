@@ -14,6 +14,8 @@ ROLES = {
     "reference": "mlxport_harness.reference.record:record",
     "reference_stages": "mlxport_harness.reference.stages:serve",
     "port": "mlxport_harness.port.record:serve",
+    "battery_reference": "mlxport_harness.battery.reference:serve",
+    "battery_port": "mlxport_harness.battery.port:serve",
 }
 
 

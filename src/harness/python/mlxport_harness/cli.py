@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from mlxport_harness.battery import cli as battery_cli
 from mlxport_harness.load import cli as load
 from mlxport_harness.preload import environment
 from mlxport_harness.wire import protect_stdout, write_line
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     twin.add_argument("--config", action="append", default=[], help="a config.json; may be repeated")
     twin.add_argument("--checks", help="comma-separated ids, or quick (default), full")
     twin.add_argument("--checkout", help="a checkout of mlx-lm, for the check upstream-test")
+    battery_cli.add(family, strategies)
     return parser
 
 
@@ -66,6 +68,8 @@ def _serve(out: int, options: argparse.Namespace) -> int:
 
 
 def _check(out: int, options: argparse.Namespace) -> int:
+    if options.family == "battery":
+        return battery_cli.check(out, options)
     from mlxport_harness.serve import Worker
 
     sink = os.open(os.devnull, os.O_WRONLY)

@@ -11,6 +11,7 @@ from mlxport_harness.errors import Failure
 FAMILIES = {
     "twin": "mlxport_harness.twin.family:execute",
     "load": "mlxport_harness.load.family:execute",
+    "battery": "mlxport_harness.battery.family:execute",
 }
 
 

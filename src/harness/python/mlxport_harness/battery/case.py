@@ -1,0 +1,212 @@
+"""One checkpoint of a run: its two sides, what was recorded so far, and who pays for what.
+
+The reference's answers are kept on disk under the checkpoint's key and are all made before the port starts,
+so the two frameworks are never in memory together. The port's child is started again when it was lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlxport_harness import preload, states
+from mlxport_harness.battery import facts
+from mlxport_harness.battery.checkpoint import Checkpoint
+from mlxport_harness.battery.manifest import Variant
+from mlxport_harness.checks.verdict import record
+from mlxport_harness.errors import Failure, PortFault
+from mlxport_harness.stagechild import StageChild
+
+if TYPE_CHECKING:
+    from mlxport_harness.battery.plan import Test
+    from mlxport_harness.run import Run
+
+Arrays = dict[str, np.ndarray]
+REFERENCE_LIMIT = 3600.0
+LOST_LIMIT = 3
+
+
+@dataclass
+class Outcome:
+    """What a test leaves: our record, and upstream's four fields."""
+
+    record: dict[str, Any]
+    stdout: str = ""
+    exit_code: int = 0
+    stderr: str = ""
+
+
+@dataclass
+class Case:
+    run: Run
+    variant: Variant
+    checkpoint: Checkpoint
+    port_path: Path
+    quantize: bool
+    float32: bool
+    remote_code: bool = False
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._reference: StageChild | None = None
+        self._port: StageChild | None = None
+        self._losses: list[PortFault] = []
+        self._broken: dict[str, Failure] = {}
+        versions = json.dumps([preload.versions(), self.checkpoint.dtype, _revision()]).encode()
+        name = f"{self.checkpoint.key}-{hashlib.sha256(versions).hexdigest()[:12]}"
+        self.states_dir = self.run.cache_dir / "battery" / name
+
+    @property
+    def model(self) -> str:
+        return self.variant.repo_id
+
+    @property
+    def generate_tokens(self) -> int:
+        return min(facts.GENERATE_TOKENS, self._cap())
+
+    @property
+    def long_tokens(self) -> int:
+        return min(facts.LONG_TOKENS, self._cap())
+
+    @property
+    def memory_tokens(self) -> int:
+        return min(512, max(self._cap(), 128))
+
+    def _cap(self) -> int:
+        """`max_tokens`: a shorter battery than upstream's, said so in every record it touches."""
+        return int(self.run.params.get("max_tokens") or facts.LONG_TOKENS)
+
+    def record(self, test: Test, verdict: str, **fields: Any) -> dict[str, Any]:
+        found = record(test.id, "checkpoint", verdict, **fields)
+        return found | {"rule": test.rule, "device": self.kept.get("device", "cpu")}
+
+    # The reference.
+
+    def prepare(self, stages: list[tuple[str, dict[str, Any]]]) -> None:
+        """Makes what is not on disk yet, float32 first, then ends the process and frees its memory."""
+        unique = {_request(s, p): (s, p) for s, p in stages}
+        missing = [v for v in unique.values() if not self._path(*v).is_file()]
+        order = {"template": 0, "float32": 1, "native": 2}
+        missing.sort(key=lambda v: order.get(v[1].get("width", v[0]), 3))
+        for number, (stage, params) in enumerate(missing):
+            text = f"reference: {stage} {params.get('width', '')}".rstrip()
+            self.progress(number, len(missing), "recordings", text)
+            try:
+                arrays, meta, _ = self._ask_reference(stage, params)
+            except Failure as failure:
+                if failure.kind == "user":
+                    raise
+                self._broken[_request(stage, params)] = failure
+                continue
+            path = self._path(stage, params)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            states.save(path, arrays, meta)
+        if self._reference is not None:
+            self._reference.close()
+            self._reference.child.stop()
+            self._reference = None
+
+    def reference(self, stage: str, **params: Any) -> tuple[Arrays, dict[str, Any]]:
+        broken = self._broken.get(_request(stage, params))
+        if broken is not None:
+            raise broken
+        path = self._path(stage, params)
+        try:
+            return states.load(path, 1 << 34)
+        except OSError:
+            raise Failure(
+                "bug", f"The reference's {stage} was not recorded.", "Please report this."
+            ) from None
+
+    def path(self, stage: str, **params: Any) -> Path:
+        return self._path(stage, params)
+
+    def _path(self, stage: str, params: dict[str, Any]) -> Path:
+        digest = hashlib.sha256(_request(stage, params).encode()).hexdigest()[:20]
+        return self.states_dir / f"{stage}-{digest}.bin"
+
+    def _ask_reference(self, stage: str, params: dict[str, Any]) -> Any:
+        if self._reference is None:
+            job = {
+                "role": "battery_reference",
+                "folder": str(self.checkpoint.folder),
+                "dtype": self.checkpoint.dtype,
+                "float32": self.float32,
+                "remote_code": self.remote_code,
+            }
+            out = self.run.run_dir / "reference" / self.variant.slug
+            self._reference = StageChild(self.run, job, out, "reference")
+        return self._reference.ask(stage, REFERENCE_LIMIT, **params)
+
+    # The port.
+
+    def port(self, stage: str, limit: float, **params: Any) -> tuple[Arrays, dict[str, Any], float]:
+        """Raises `PortFault`; after three lost processes the rest is not tried."""
+        if len(self._losses) >= LOST_LIMIT:
+            raise self._losses[-1]
+        if self._port is None or self._port.lost is not None:
+            self._start_port()
+        try:
+            return self._port.ask(stage, limit, **params)
+        except PortFault as fault:
+            if self._port.lost is not None:
+                self._losses.append(fault)
+                self.run.emit({"type": "log", "text": f"{fault.text}; it is started again for the rest."})
+            raise
+
+    def forward(self, text: str, hidden: bool, limit: float) -> tuple[Arrays, dict[str, Any], float]:
+        """The port's pass over a text; predictions and layers are two readings of one."""
+        key = f"forward {text} {hidden}"
+        if key not in self.kept:
+            self.kept[key] = self.port("forward", limit, text=text, hidden=hidden)
+        return self.kept[key]
+
+    def port_inbox(self) -> Path:
+        """A folder that the port can read."""
+        if self._port is None or self._port.lost is not None:
+            self._start_port()
+        return self._port.out_dir
+
+    def _start_port(self) -> None:
+        job = {
+            "role": "battery_port",
+            "folder": str(self.checkpoint.folder),
+            "port_path": str(self.port_path),
+            "dtype": self.checkpoint.dtype,
+            "states_dir": str(self.states_dir),
+            "bytes": self.checkpoint.bytes,
+            "device": self.run.params.get("device"),
+        }
+        self.close()
+        out = self.run.run_dir / "port" / self.variant.slug
+        self._port = StageChild(self.run, job, out, "port")
+        for name in ("port_isolation", "memory", "shims"):
+            self.run.environment[name] = self._port.ready.get(name)
+        self.kept["device"] = str(self._port.ready.get("device") or "cpu")
+
+    def close(self) -> None:
+        if self._port is not None:
+            self._port.close()
+            self._port.child.stop()
+            self._port = None
+
+    def progress(self, done: int, total: int, unit: str, text: str) -> None:
+        self.run.emit({"type": "progress", "done": done, "total": total, "unit": unit, "text": text})
+
+
+def _request(stage: str, params: dict[str, Any]) -> str:
+    return json.dumps([stage, params], sort_keys=True)
+
+
+def _revision() -> str:
+    """Of the files that decide what the reference's recordings are."""
+    here = Path(__file__).parent
+    found = hashlib.sha256()
+    for name in ("reference.py", "template_probe.py", "answer.py"):
+        found.update((here / name).read_bytes())
+    return found.hexdigest()[:16]

@@ -1,0 +1,252 @@
+"""The reference's process: transformers, the checkpoint read once, every figure to disk.
+
+float32 first where it fits, then the same weights in their own dtype: a second model is built around them,
+so that what a class computes from its dtype (scales, frequencies) is what loading in that dtype gives, and
+each weight is dropped as its narrower copy is made. Nothing here sees the port.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlxport_harness.battery import answer, template_probe
+from mlxport_harness.battery.answer import Answer
+from mlxport_harness.errors import Failure
+
+
+def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
+    import torch
+
+    answer.log_to(Path(job["out_dir"]) / "reference.log")
+    torch.manual_seed(0)
+    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_grad_enabled(False)
+    emit({"ready": True})
+    reference = Reference(Path(job["folder"]), job["dtype"], job["float32"], job["remote_code"])
+    handlers = {
+        "forward": reference.forward,
+        "layerwise": reference.layerwise,
+        "generate": reference.generate,
+        "template": reference.template,
+    }
+    answer.loop(handlers, Path(job["out_dir"]), emit, commands, _fault)
+
+
+class Reference:
+    """One checkpoint. `float32`: whether the weights fit in that width."""
+
+    def __init__(self, folder: Path, dtype: str, float32: bool, remote_code: bool) -> None:
+        self.folder, self.dtype, self.float32, self.remote_code = folder, dtype, float32, remote_code
+        self._wide: Any = None
+        self._native: Any = None
+        self._tokenizer: Any = None
+
+    @property
+    def tokenizer(self) -> Any:
+        from transformers import AutoTokenizer
+
+        if self._tokenizer is None:
+            self._tokenizer = AutoTokenizer.from_pretrained(self.folder, trust_remote_code=self.remote_code)
+        return self._tokenizer
+
+    def forward(self, text: str, width: str, hidden: bool) -> Answer:
+        """Ids [tokens], logits [tokens, vocabulary], with `hidden` also layers [layers, tokens, width].
+
+        The last row of layers is after the final norm, as `output_hidden_states` has it.
+        """
+        import torch
+
+        model = self.wide() if width == "float32" else self.native()
+        ids = self.tokenizer.encode(text)
+        out = model(torch.tensor([ids]), output_hidden_states=hidden, use_cache=False)
+        arrays = {"ids": np.array(ids, np.int64), "logits": _numbers(out.logits[0])}
+        if hidden:
+            depth = model.config.get_text_config().num_hidden_layers
+            states = out.hidden_states[1 : depth + 1]
+            arrays["layers"] = np.stack([_numbers(h[0]) for h in states])
+        return arrays, {"dtype": str(out.logits.dtype).rpartition(".")[2]}
+
+    def layerwise(self, text: str) -> Answer:
+        """Each layer alone in float32: its input (rounded to the own dtype), and its output from there.
+
+        For a checkpoint whose float32 form does not fit: one layer is wide at a time.
+        """
+        import torch
+
+        model = self.native()
+        layers = _layers(model)
+        calls: list[Any] = []
+        hooks = [
+            layer.register_forward_pre_hook(
+                lambda module, args, kwargs: calls.append((args, kwargs)), with_kwargs=True
+            )
+            for layer in layers
+        ]
+        ids = self.tokenizer.encode(text)
+        model(torch.tensor([ids]), use_cache=False)
+        for hook in hooks:
+            hook.remove()
+        taken, given = [], []
+        for layer, (args, kwargs) in zip(layers, calls, strict=True):
+            wide = copy.deepcopy(layer).float()
+            args, kwargs = _widen(args), _widen(kwargs)
+            out = wide(*args, **kwargs)
+            out = out[0] if isinstance(out, tuple) else out
+            first = args[0] if args else kwargs["hidden_states"]
+            taken.append(_numbers(first[0]))
+            given.append(_numbers(out[0] if out.dim() == 3 else out))
+            del wide
+        return {"ids": np.array(ids, np.int64), "in": np.stack(taken), "out": np.stack(given)}, {}
+
+    def generate(self, prompt: str, tokens: int) -> Answer:
+        """Greedy ids, and how far the best logit was above the second at each step."""
+        import torch
+
+        ids = template_probe.prompt_ids(self.tokenizer, prompt)
+        model, stop = self.native(), self._stops()
+        chosen, margins, cache, step = [], [], None, torch.tensor([ids])
+        for _ in range(tokens):
+            out = model(step, past_key_values=cache, use_cache=True)
+            cache = out.past_key_values
+            best = torch.topk(out.logits[0, -1].float(), 2)
+            token = int(best.indices[0])
+            chosen.append(token)
+            margins.append(float(best.values[0] - best.values[1]))
+            if token in stop:
+                break
+            step = torch.tensor([[token]])
+        arrays = {
+            "prompt": np.array(ids, np.int64),
+            "tokens": np.array(chosen, np.int64),
+            "margins": np.array(margins, np.float64),
+        }
+        return arrays, {"text": self.tokenizer.decode(chosen, skip_special_tokens=True)}
+
+    def template(self) -> Answer:
+        return {}, template_probe.reference(self.tokenizer, sorted(self._stops()))
+
+    def _stops(self) -> set[int]:
+        """What `generate` of transformers stops at."""
+        from transformers import GenerationConfig
+
+        try:
+            eos = GenerationConfig.from_pretrained(self.folder).eos_token_id
+        except OSError:
+            eos = None
+        if eos is None:
+            from transformers import AutoConfig
+
+            config = AutoConfig.from_pretrained(self.folder, trust_remote_code=self.remote_code)
+            eos = config.get_text_config().eos_token_id
+        if eos is None:
+            eos = self.tokenizer.eos_token_id
+        return {eos} if isinstance(eos, int) else set(eos or [])
+
+    def wide(self) -> Any:
+        if self._native is not None:
+            raise Failure(
+                "bug", "float32 was asked for after the weights were narrowed.", "Please report this."
+            )
+        if self._wide is None:
+            self._wide = self._load("float32")
+        return self._wide
+
+    def native(self) -> Any:
+        if self._native is None:
+            if self._wide is None:
+                self._native = self._load(self.dtype)
+            elif self.dtype == "float32":
+                self._native = self._wide
+            else:
+                self._native, self._wide = self._narrowed(), None
+                gc.collect()
+        return self._native
+
+    def _load(self, dtype: str) -> Any:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        model = AutoModelForCausalLM.from_pretrained(
+            self.folder,
+            dtype=getattr(torch, dtype),
+            trust_remote_code=self.remote_code,
+            attn_implementation="eager",
+        )
+        return model.eval()
+
+    def _narrowed(self) -> Any:
+        """The model class built in the own dtype, around the weights already read."""
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        wide, kind = self._wide, getattr(torch, self.dtype)
+        with torch.device("meta"):
+            probe = AutoModelForCausalLM.from_config(wide.config, dtype=kind, attn_implementation="eager")
+        keep = tuple(getattr(probe, "_keep_in_fp32_modules", None) or ())
+        keep += tuple(getattr(probe, "_keep_in_fp32_modules_strict", None) or ())
+        del probe
+        with _no_init():
+            model = AutoModelForCausalLM.from_config(wide.config, dtype=kind, attn_implementation="eager")
+        places = {name: module for name, module in model.named_modules()}
+        done: dict[int, Any] = {}
+        for name, parameter in list(wide.named_parameters(remove_duplicate=False)):
+            if id(parameter) not in done:
+                width = torch.float32 if any(k in name.split(".") for k in keep) else kind
+                done[id(parameter)] = torch.nn.Parameter(parameter.detach().to(width), requires_grad=False)
+                parameter.data = torch.empty(0)
+            owner, _, leaf = name.rpartition(".")
+            setattr(places[owner], leaf, done[id(parameter)])
+        saved = set(wide.state_dict())
+        for name, buffer in wide.named_buffers():
+            if name in saved:
+                owner, _, leaf = name.rpartition(".")
+                setattr(places[owner], leaf, buffer.to(kind) if buffer.is_floating_point() else buffer)
+        return model.eval()
+
+
+def _no_init() -> Any:
+    """transformers' own switch: the random initialisation would cost more than the load."""
+    from transformers.initialization import no_init_weights
+
+    return no_init_weights()
+
+
+def _layers(model: Any) -> list[Any]:
+    """The longest list of modules of one base: the decoder's layers."""
+    import torch
+
+    lists = [m for m in model.modules() if isinstance(m, torch.nn.ModuleList)]
+    depth = model.config.get_text_config().num_hidden_layers
+    for found in lists:
+        if len(found) == depth:
+            return list(found)
+    raise Failure("reference", f"The reference has no list of {depth} layers.", "")
+
+
+def _widen(value: Any) -> Any:
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value.float() if value.is_floating_point() else value
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(_widen, value))
+    if isinstance(value, dict):
+        return {k: _widen(v) for k, v in value.items()}
+    return value
+
+
+def _numbers(tensor: Any) -> np.ndarray:
+    return tensor.detach().float().numpy()
+
+
+def _fault(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, Failure):
+        return {"text": error.text, "hint": error.hint}
+    text = " ".join(str(error).split())[:600]
+    return {"text": f"transformers raised {type(error).__name__}: {text}"}
