@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from mlxport_harness.battery import bench as battery_bench
 from mlxport_harness.battery import cli as battery_cli
 from mlxport_harness.load import cli as load
 from mlxport_harness.preload import environment
@@ -28,6 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     out = protect_stdout()
     try:
+        if options.command == "bench":
+            return battery_bench.main(out, options)
         return _serve(out, options) if options.command == "serve" else _check(out, options)
     except KeyboardInterrupt:
         return 130
@@ -57,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     twin.add_argument("--checks", help="comma-separated ids, or quick (default), full")
     twin.add_argument("--checkout", help="a checkout of mlx-lm, for the check upstream-test")
     battery_cli.add(family, strategies)
+    bench = commands.add_parser("bench", help="figures about the checks themselves")
+    battery_bench.add(bench.add_subparsers(dest="what", required=True))
     return parser
 
 
