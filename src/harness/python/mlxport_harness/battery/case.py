@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, np.ndarray]
 REFERENCE_LIMIT = 3600.0
-LOST_LIMIT = 3
+LOAD_LIMIT = 1800.0
 
 
 @dataclass
@@ -55,7 +55,8 @@ class Case:
     def __post_init__(self) -> None:
         self._reference: StageChild | None = None
         self._port: StageChild | None = None
-        self._losses: list[PortFault] = []
+        self._unloadable: PortFault | None = None
+        self._loaded = False
         self._broken: dict[str, Failure] = {}
         versions = json.dumps([preload.versions(), self.checkpoint.dtype, _revision()]).encode()
         name = f"{self.checkpoint.key}-{hashlib.sha256(versions).hexdigest()[:12]}"
@@ -146,16 +147,17 @@ class Case:
     # The port.
 
     def port(self, stage: str, limit: float, **params: Any) -> tuple[Arrays, dict[str, Any], float]:
-        """Raises `PortFault`; after three lost processes the rest is not tried."""
-        if len(self._losses) >= LOST_LIMIT:
-            raise self._losses[-1]
+        """Raises `PortFault`. A lost process is replaced; what did not load is not tried again."""
+        if self._unloadable is not None:
+            raise self._unloadable
         if self._port is None or self._port.lost is not None:
             self._start_port()
+        if not self._loaded and stage != "template":
+            self._load()
         try:
             return self._port.ask(stage, limit, **params)
         except PortFault as fault:
             if self._port.lost is not None:
-                self._losses.append(fault)
                 self.run.emit({"type": "log", "text": f"{fault.text}; it is started again for the rest."})
             raise
 
@@ -165,6 +167,15 @@ class Case:
         if key not in self.kept:
             self.kept[key] = self.port("forward", limit, text=text, hidden=hidden)
         return self.kept[key]
+
+    def _load(self) -> None:
+        """By itself: a test's time limit is the test's, and a failed load is not taken for a test."""
+        try:
+            self._port.ask("load", LOAD_LIMIT)
+            self._loaded = True
+        except PortFault as fault:
+            self._unloadable = fault
+            raise
 
     def port_inbox(self) -> Path:
         """A folder that the port can read."""
@@ -183,6 +194,7 @@ class Case:
             "device": self.run.params.get("device"),
         }
         self.close()
+        self._loaded = False
         out = self.run.run_dir / "port" / self.variant.slug
         self._port = StageChild(self.run, job, out, "port")
         for name in ("port_isolation", "memory", "shims"):

@@ -29,6 +29,7 @@ def add(families: Any, strategies: dict[str, Any]) -> None:
         "--folder", action="append", default=[], metavar="REPO=PATH", help="where a repo_id is"
     )
     battery.add_argument("--max-tokens", type=int, help="generate fewer tokens than upstream does")
+    battery.add_argument("--layerwise", action="store_true", help="float32 layer by layer, even if it fits")
     battery.add_argument(
         "--trust-remote-code", action="store_true", help="you have read the checkpoint's code"
     )
@@ -81,6 +82,7 @@ def _request(options: argparse.Namespace, scratch: str) -> dict[str, Any]:
             "max_tokens": options.max_tokens,
             "trust_remote_code": options.trust_remote_code,
             "device": options.device,
+            "layerwise": options.layerwise,
         },
         "timeout_s": options.timeout,
         "mem_mb": options.mem_mb,

@@ -26,7 +26,7 @@ TIMED_OUT, KILLED = 124, 137
 
 def execute(run: Any) -> dict[str, Any]:
     """`target`: checkpoint (manifest or folder), port_path; `params`: tests, out, continue, sha, max_tokens,
-    folders {repo_id: path}, trust_remote_code, estimate, device.
+    folders {repo_id: path}, trust_remote_code, estimate, device, layerwise.
     """
     target, params = run.request.get("target") or {}, run.params
     given = target.get("checkpoint")
@@ -63,7 +63,7 @@ def _case(run: Any, plan: manifest.Manifest, variant: manifest.Variant, found: C
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "given": chosen,
     }
-    fits = estimate.float32_fits(found, run.mem_mb)
+    fits = estimate.float32_fits(found, run.mem_mb) and not run.params.get("layerwise")
     return Case(run, variant, found, path, plan.quantize, fits, bool(run.params.get("trust_remote_code")))
 
 
@@ -91,6 +91,7 @@ def _tree(run: Any, plan: manifest.Manifest, cases: list[Case], tests: list[Test
         "port": port,
         "checkpoints": {c.model: c.checkpoint.key for c in cases},
         "max_tokens": params.get("max_tokens"),
+        "float32": [c.float32 for c in cases],
         "harness": results.harness_sha(),
         "versions": preload.versions(),
     }
@@ -163,6 +164,8 @@ def command(run: Any, tests: list[str] | None = None) -> str:
         words += ["--sha", str(params["sha"])]
     if params.get("max_tokens"):
         words += ["--max-tokens", str(params["max_tokens"])]
+    if params.get("layerwise"):
+        words.append("--layerwise")
     for repo, folder in (params.get("folders") or {}).items():
         words += ["--folder", f"{repo}={folder}"]
     if tests or params.get("tests"):

@@ -1,8 +1,8 @@
 """Runs a command and meters its whole process tree: time, processor time, bytes read, peak memory (Linux).
 
-Bytes read are what `read` calls moved plus the resident part of mapped weight files, each process for itself:
-a file that is mapped is not read by calls. Memory is the tree's proportional share (PSS), so that pages shared
-by a parent and its fork count once.
+Bytes read are what `read` calls moved plus the resident part of mapped weight files, each process for
+itself: a file that is mapped is not read by calls. Memory is the tree's proportional share (PSS), so that
+pages shared by a parent and its fork count once.
 """
 
 from __future__ import annotations

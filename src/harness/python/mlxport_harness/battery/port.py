@@ -47,6 +47,7 @@ def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
     handlers = {
         name: getattr(side, name)
         for name in (
+            "load",
             "dtype",
             "forward",
             "exact",
@@ -84,6 +85,10 @@ class Port:
             self.emit({"progress": [0, 1, "load", "port: reads the checkpoint"]})
             self._native, self.config = self._load(self.folder)
         return self._native
+
+    def load(self) -> Answer:
+        self.model()
+        return {}, {}
 
     @property
     def tokenizer(self) -> Any:

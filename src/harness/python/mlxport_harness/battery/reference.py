@@ -25,7 +25,7 @@ def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
 
     answer.log_to(Path(job["out_dir"]) / "reference.log")
     torch.manual_seed(0)
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(threads())
     torch.set_grad_enabled(False)
     emit({"ready": True})
     reference = Reference(Path(job["folder"]), job["dtype"], job["float32"], job["remote_code"])
@@ -36,6 +36,11 @@ def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
         "template": reference.template,
     }
     answer.loop(handlers, Path(job["out_dir"]), emit, commands, _fault)
+
+
+def threads() -> int:
+    """The processors that are free: torch's threads spin, and on a busy machine two are slower than one."""
+    return max(1, (os.cpu_count() or 1) - round(os.getloadavg()[0]))
 
 
 class Reference:
