@@ -7,6 +7,9 @@ use crate::harness::plan;
 use crate::util::blame::{Blame, Report};
 
 mod all;
+mod battery;
+mod family;
+mod load;
 mod show;
 mod target;
 mod twin;
@@ -26,6 +29,10 @@ pub struct Args {
 enum Family {
     /// Compare a port with its transformers reference on small random twins
     Twin(twin::Args),
+    /// Load a checkpoint at full size from its headers alone: every tensor accounted for, no weights read
+    Load(load::Args),
+    /// Run the battery on a real checkpoint, as a job that outlasts this command
+    Battery(battery::Args),
 }
 
 /// Runs `mlxport check`.
@@ -33,6 +40,8 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     match args.family {
         Some(Family::Twin(args)) if args.all => all::run(args, common),
         Some(Family::Twin(args)) => twin::run(args, common),
+        Some(Family::Load(args)) => load::run(args, common),
+        Some(Family::Battery(args)) => battery::run(args, common),
         None if args.list => Ok(list(common)),
         None => Err(Report::new(Blame::User, "no check is named").hint(
             "`mlxport check twin MODEL` compares a port with its reference; `mlxport check --list` says what it does",
@@ -47,7 +56,16 @@ fn list(common: &Common) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     for check in checks {
-        let text = format!("{:<7} {}\n        {}\n        {}", check.id, check.title, check.rule, check.cost);
+        let cost = match check.cost {
+            plan::Cost::Fast => "at each save",
+            plan::Cost::Slow => "seconds",
+            plan::Cost::Heavy => "heavy",
+        };
+        let (id, number, family) = (check.id, &check.number, &check.family);
+        let text = format!(
+            "{id:<14} {number:<4} {family:<8} {cost}\n        {}\n        {}: {}",
+            check.title, check.decides, check.rule
+        );
         for line in text.lines() {
             show::line("check", line, common);
         }

@@ -40,6 +40,14 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
 async fn work(job: JobSpec, sink: Sink<Value>, cancel: CancellationToken) -> Result<Value, Report> {
     match job.kind.as_str() {
         crate::port::job::KIND => crate::port::job::work(&job, &sink, cancel).await,
+        crate::harness::job::KIND => {
+            let home = Home::at(&job.home);
+            let Some(workspace) = crate::port::Workspace::open(&home) else {
+                let text = format!("there is no workspace in {}", job.home.display());
+                return Err(Report::new(Blame::Environment, text).hint("`mlxport setup` builds it"));
+            };
+            crate::harness::job::work(super::site::of(&workspace)?, &job, &sink, cancel).await
+        }
         "sleep" => sleep(&job.args, &sink, cancel).await,
         other => Err(Report::new(Blame::Bug, format!("there is no kind of job called `{other}`"))),
     }

@@ -11,12 +11,14 @@ use crate::util::blame::{Blame, Report};
 
 mod bench;
 mod check;
+mod compare;
 mod config_diff;
 mod demo;
 mod doctor;
 mod job;
 mod open;
 pub mod output;
+mod report;
 mod sandbox;
 mod sessions;
 mod setup;
@@ -109,6 +111,10 @@ enum Command {
     Record(sessions::RecordArgs),
     /// Run checks without the screen
     Check(check::Args),
+    /// Compare two stored runs: what is worse or better beyond noise
+    Compare(compare::Args),
+    /// Write a stored run as one HTML page
+    Report(report::Args),
     /// Compare config files key by key
     ConfigDiff(config_diff::Args),
     /// Measure on this machine
@@ -155,6 +161,8 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Sessions(args)) => sessions::list(args, &common),
         Some(Command::Record(args)) => sessions::record(args, &common),
         Some(Command::Check(args)) => check::run(args, &common),
+        Some(Command::Compare(args)) => compare::run(args, &common),
+        Some(Command::Report(args)) => report::run(args, &common),
         Some(Command::Bench(args)) => bench::run(args, &common),
         Some(Command::ConfigDiff(args)) => config_diff::run(args, &common),
         Some(Command::Sandbox(args)) => sandbox::run(args),

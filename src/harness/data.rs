@@ -1,64 +1,22 @@
 //! What the harness says, as plain data: the `--json` object, its check records, the events of a run and the stored
 //! form. Other rooms, the pane and the command line see the harness through these types alone.
 
+mod check_id;
+pub mod plan;
+
 use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use check_id::CheckId;
 
 use crate::util::blame::{Blame, Report};
 
 /// Version of [`RunResult`] as JSON.
 pub const SCHEMA: u32 = 1;
-
-/// A check of the first rung, by the name that the worker, the command line and the screen use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckId {
-    /// Float32 exactness of all logits on both twins.
-    Exact,
-    /// Output dtype: no stray promotion.
-    Dtype,
-    /// Full pass against prefill and token-by-token decode with a cache.
-    Cache,
-    /// The first module whose output differs.
-    Locate,
-}
-
-impl CheckId {
-    /// All checks, in the order in which they run.
-    pub const ALL: [Self; 4] = [Self::Exact, Self::Dtype, Self::Cache, Self::Locate];
-
-    /// Gives the name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Exact => "exact",
-            Self::Dtype => "dtype",
-            Self::Cache => "cache",
-            Self::Locate => "locate",
-        }
-    }
-}
-
-impl fmt::Display for CheckId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for CheckId {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = || Self::ALL.map(Self::name).join(", ");
-        Self::ALL
-            .into_iter()
-            .find(|check| check.name() == text)
-            .ok_or_else(|| format!("no check is named `{text}`; there are {}", known()))
-    }
-}
 
 /// What a run says as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -291,6 +249,9 @@ pub struct CheckRecord {
     /// Divergence per module in execution order, for the chart; none where a module has no counterpart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub series: Vec<(String, Option<Figure>)>,
+    /// What only this check has: plans, keys, lengths, multiples.
+    #[serde(flatten)]
+    pub extra: Environment,
 }
 
 impl CheckRecord {
@@ -312,6 +273,7 @@ impl CheckRecord {
             findings: Vec::new(),
             error: Some(error),
             series: Vec::new(),
+            extra: Environment::new(),
         }
     }
 
@@ -335,18 +297,25 @@ impl CheckRecord {
 }
 
 /// Facts of the machine and its packages, as the worker gives them; keys are names, values JSON scalars or objects.
-pub type Environment = serde_json::Map<String, serde_json::Value>;
+pub type Environment = Map<String, Value>;
 
 /// A finished run: exactly the `--json` object of docs and contracts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
     pub schema: u32,
     pub run_id: String,
+    /// `twin`, `load`, `battery` …
+    #[serde(default = "twin")]
+    pub family: String,
     pub model_type: String,
     pub variant: String,
     pub verdict: Verdict,
     pub checks: Vec<CheckRecord>,
     pub environment: Environment,
+}
+
+fn twin() -> String {
+    "twin".into()
 }
 
 impl RunResult {
@@ -357,6 +326,7 @@ impl RunResult {
         Self {
             schema: SCHEMA,
             run_id: String::new(),
+            family: twin(),
             model_type: request.model_type.clone(),
             variant: String::new(),
             verdict: Verdict::CouldNotRun,
@@ -397,21 +367,60 @@ pub struct TwinRequest {
 }
 
 impl TwinRequest {
-    /// Asks for all checks of a model type with the defaults.
+    /// Asks for the quick plan of a model type with the defaults.
     pub fn new(model_type: impl Into<String>) -> Self {
         Self {
             model_type: model_type.into(),
             port: None,
             configs: Vec::new(),
-            checks: CheckId::ALL.to_vec(),
+            checks: plan::quick(),
             seed: 0,
             limits: Limits::default(),
         }
     }
 }
 
+/// What a family with a subcommand of its own is asked: a load check, a battery. It gets a worker of its own, which
+/// may read what the request names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FamilyRequest {
+    pub family: String,
+    /// What is checked, in a word: a model type, or the name of a checkpoint's folder.
+    pub subject: String,
+    /// As the family's Python takes it; the port is added.
+    pub target: Map<String, Value>,
+    pub params: Map<String, Value>,
+    pub port: Option<PathBuf>,
+    pub reads: Vec<PathBuf>,
+    pub writes: Vec<PathBuf>,
+    pub sockets: Sockets,
+    pub seed: u64,
+    pub limits: Limits,
+}
+
+impl FamilyRequest {
+    /// Makes the object of a run that did not come about.
+    pub fn could_not_run(&self, report: &Report) -> RunResult {
+        let named = TwinRequest {
+            checks: CheckId::named(&self.family).into_iter().collect(),
+            ..TwinRequest::new(&self.subject)
+        };
+        RunResult { family: self.family.clone(), ..RunResult::could_not_run(&named, report) }
+    }
+}
+
+/// Which network a family needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sockets {
+    #[default]
+    None,
+    /// A loopback device of its own and nothing else.
+    Loopback,
+}
+
 /// What a run may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     pub timeout: Duration,
     pub mem_mb: u64,
@@ -467,6 +476,11 @@ pub struct StoredRun {
     pub asked: String,
     pub seconds: f64,
     pub port: Option<PortFile>,
+    #[serde(default)]
+    pub configs: Vec<PortFile>,
+    /// Hash of the harness's own sources, kept below `results/sources`.
+    #[serde(default)]
+    pub harness: Option<String>,
     pub result: RunResult,
 }
 
@@ -508,12 +522,6 @@ mod tests {
         .expect("a short record");
         assert_eq!(record.run_verdict(), Verdict::Fail);
         let error = CheckError { kind: Kind::Port, text: "raised".into(), hint: None };
-        assert_eq!(record, CheckRecord::failed(CheckId::Exact, error));
-    }
-
-    #[test]
-    fn an_unknown_check_names_those_there_are() {
-        let error = "exakt".parse::<CheckId>().expect_err("a typing mistake");
-        assert_eq!(error, "no check is named `exakt`; there are exact, dtype, cache, locate");
+        assert_eq!(record, CheckRecord::failed(CheckId::EXACT, error));
     }
 }

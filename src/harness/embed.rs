@@ -3,6 +3,7 @@
 //! may write.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use include_dir::{Dir, DirEntry, File, include_dir};
 
@@ -19,26 +20,46 @@ pub fn file(path: &str) -> Option<&'static [u8]> {
 
 /// Unpacks the package below the cache folder, once, and gives the folder to put on Python's path.
 pub fn unpack(cache: &Path) -> Result<PathBuf, HarnessError> {
-    let files = sources();
-    let folder = cache.join(format!("mlxport_harness-{}", &key(&files)[..12]));
+    let folder = cache.join(format!("mlxport_harness-{}", &hash()[..12]));
     if folder.is_dir() {
         return Ok(folder);
     }
-    // Written beside and renamed: another process sees the whole package or none of it.
-    let beside = cache.join(format!(".mlxport_harness-{}", new_id()));
+    place(&folder, sources().into_iter())?;
+    Ok(folder)
+}
+
+/// Writes files beside and renames: another process sees the whole folder or none of it.
+fn place(folder: &Path, files: impl Iterator<Item = &'static File<'static>>) -> Result<(), HarnessError> {
+    let beside = folder.with_file_name(format!(".mlxport_harness-{}", new_id()));
     create_dir(&beside)?;
     for file in files {
         write_atomic(&beside.join(file.path()), file.contents())?;
     }
-    match std::fs::rename(&beside, &folder) {
-        Ok(()) => Ok(folder),
+    match std::fs::rename(&beside, folder) {
+        Ok(()) => Ok(()),
         Err(_) if folder.is_dir() => {
             // Another process was faster; what it wrote is the same.
             let _ = std::fs::remove_dir_all(&beside);
-            Ok(folder)
+            Ok(())
         }
-        Err(source) => Err(FsError::Write { path: folder, source }.into()),
+        Err(source) => Err(FsError::Write { path: folder.to_path_buf(), source }.into()),
     }
+}
+
+/// Keeps the package, its project file and its lock in a folder, once, for whoever wants the same verdict later.
+pub fn archive(folder: &Path) -> Result<(), HarnessError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let project =
+        ["pyproject.toml", "requirements.lock"].into_iter().filter_map(|path| PYTHON.get_file(path));
+    place(folder, sources().into_iter().chain(project))
+}
+
+/// Gives the hash of what the worker imports.
+pub fn hash() -> &'static str {
+    static HASH: LazyLock<String> = LazyLock::new(|| key(&sources()));
+    &HASH
 }
 
 /// What the worker imports, sorted by path; leftovers of a developer's interpreter stay out.

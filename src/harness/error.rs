@@ -78,7 +78,8 @@ impl Explain for HarnessError {
             Self::Protocol { .. } | Self::LineTooLong { .. } => {
                 "the worker was stopped; run the check again".into()
             }
-            Self::Cancelled | Self::NoRun { .. } | Self::BadRun { .. } => return None,
+            Self::NoRun { .. } => "a run's id stands in its verdict line; `last` is the newest".into(),
+            Self::Cancelled | Self::BadRun { .. } => return None,
         })
     }
 

@@ -2,25 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::data::{CheckId, PortFile, TwinRequest};
+use super::data::{CheckId, FamilyRequest, Limits, PortFile, TwinRequest, plan};
 use super::error::HarnessError;
 use super::launch::Site;
-use super::plan;
 use super::process::Rename;
 use super::store::read_port;
-use super::wire::{Configs, Target};
 use crate::util::fs::{FsError, create_dir, write_atomic};
 use crate::util::id::{new_id, timestamp};
 
 /// A request with everything looked up that can be without the worker.
 pub struct Prepared {
     pub run_id: String,
+    pub family: String,
     pub model_type: String,
     pub checks: Vec<CheckId>,
-    pub configs: Vec<PathBuf>,
+    pub configs: Vec<PortFile>,
     pub port: Option<PortFile>,
+    /// What the family's own worker reads besides; see [`FamilyRequest`].
+    pub asks: Option<(Map<String, Value>, Map<String, Value>)>,
+    pub seed: u64,
+    pub limits: Limits,
     pub asked: String,
     pub begun: Instant,
 }
@@ -30,7 +34,7 @@ impl Prepared {
     pub fn variant(&self) -> String {
         match self.configs.as_slice() {
             [] => "defaults".into(),
-            configs => configs.iter().map(|path| variant_name(path)).collect::<Vec<_>>().join(", "),
+            configs => configs.iter().map(|file| variant_name(&file.path)).collect::<Vec<_>>().join(", "),
         }
     }
 }
@@ -59,9 +63,48 @@ pub fn prepare(site: &Site, request: &TwinRequest) -> Result<(Prepared, Option<V
         None => (None, None),
     };
     let configs = request.configs.iter().map(|path| config_file(path)).collect::<Result<_, _>>()?;
-    let checks = plan::order(&request.checks);
-    let (run_id, asked, begun) = (new_id(), timestamp(), Instant::now());
-    Ok((Prepared { run_id, model_type, checks, configs, port, asked, begun }, bytes))
+    let prepared = Prepared {
+        run_id: new_id(),
+        family: "twin".into(),
+        model_type,
+        checks: plan::order(&request.checks),
+        configs,
+        port,
+        asks: None,
+        seed: request.seed,
+        limits: request.limits,
+        asked: timestamp(),
+        begun: Instant::now(),
+    };
+    Ok((prepared, bytes))
+}
+
+/// Takes the request of a family with a worker of its own.
+pub fn prepare_family(request: &FamilyRequest) -> Result<(Prepared, Option<Vec<u8>>), HarnessError> {
+    let (bytes, port) = match &request.port {
+        Some(path) if !path.is_file() => {
+            return Err(HarnessError::NoPort { model_type: request.subject.clone(), path: path.clone() });
+        }
+        Some(path) => {
+            let (bytes, port) = read_port(&absolute(path))?;
+            (Some(bytes), Some(port))
+        }
+        None => (None, None),
+    };
+    let prepared = Prepared {
+        run_id: new_id(),
+        family: request.family.clone(),
+        model_type: request.subject.clone(),
+        checks: Vec::new(),
+        configs: Vec::new(),
+        port,
+        asks: Some((request.target.clone(), request.params.clone())),
+        seed: request.seed,
+        limits: request.limits,
+        asked: timestamp(),
+        begun: Instant::now(),
+    };
+    Ok((prepared, bytes))
 }
 
 /// The files of a run as the worker sees them. A file outside the checkout is out of its reach: it gets a copy, of the
@@ -90,7 +133,7 @@ impl Inputs {
                 false => inputs.copy(&file.path, bytes, scratch.join("port"))?,
             });
         }
-        for (index, path) in prepared.configs.iter().enumerate() {
+        for (index, PortFile { path, .. }) in prepared.configs.iter().enumerate() {
             let bytes = std::fs::read(path).map_err(|source| FsError::Read { path: path.clone(), source })?;
             // The folder's name is the variant's name.
             let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
@@ -100,14 +143,20 @@ impl Inputs {
         Ok(inputs)
     }
 
-    /// Gives the target as the request says it.
-    pub fn target<'a>(&self, prepared: &'a Prepared) -> Target<'a> {
-        Target {
-            model_type: &prepared.model_type,
-            config: Configs::of(self.configs.clone()),
-            port_path: self.port.clone(),
-            port_sha: prepared.port.as_ref().map(|port| port.sha256.as_str()),
-        }
+    /// Gives target and parameters as the request says them.
+    pub fn asked(&self, prepared: &Prepared) -> (Value, Value) {
+        let (mut target, params) = prepared.asks.clone().unwrap_or_else(|| {
+            let configs: Vec<&PathBuf> = self.configs.iter().collect();
+            let target = [
+                ("model_type", json!(prepared.model_type)),
+                ("config", if configs.is_empty() { Value::Null } else { json!(configs) }),
+            ];
+            let target = target.into_iter().map(|(key, value)| (key.to_string(), value)).collect();
+            (target, Map::from_iter([("checks".to_string(), json!(prepared.checks))]))
+        });
+        target.insert("port_path".into(), json!(self.port));
+        target.insert("port_sha".into(), json!(prepared.port.as_ref().map(|port| &port.sha256)));
+        (Value::Object(target), Value::Object(params))
     }
 
     fn copy(&mut self, file: &Path, bytes: &[u8], folder: PathBuf) -> Result<PathBuf, HarnessError> {
@@ -141,10 +190,10 @@ fn absolute(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
-fn config_file(path: &Path) -> Result<PathBuf, HarnessError> {
+fn config_file(path: &Path) -> Result<PortFile, HarnessError> {
     let file = if path.is_dir() { path.join("config.json") } else { path.to_path_buf() };
     match file.is_file() {
-        true => Ok(absolute(&file)),
+        true => Ok(read_port(&absolute(&file))?.1),
         false => Err(HarnessError::NoConfig { path: file }),
     }
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::data::{FamilyRequest, Sockets};
 use super::embed;
 use super::error::HarnessError;
 use crate::config::Home;
@@ -93,16 +94,41 @@ impl Site {
     /// Builds the worker's command line. It reads its interpreter, the harness and the checkout, and writes its own
     /// folder below the cache; it has no sockets, no keys and nothing of the person's.
     pub fn worker(&self) -> Command {
+        self.start(&[], &[], Sockets::None)
+    }
+
+    /// Builds the command line of a worker that may also read what a request names. A Hub cache's snapshot is links
+    /// into its blobs, which come along.
+    pub fn worker_for(&self, request: &FamilyRequest) -> Command {
+        self.start(&request.reads, &request.writes, request.sockets)
+    }
+
+    fn start(&self, reads: &[PathBuf], writes: &[PathBuf], sockets: Sockets) -> Command {
         let path = [&self.package, &self.mlx_lm].map(|folder| folder.to_string_lossy()).join(":");
-        self.inside(&path)
+        let profile = match sockets {
+            Sockets::None => Profile::None,
+            Sockets::Loopback => Profile::Loopback,
+        };
+        let mut sandbox = self.inside(&path, profile);
+        for folder in reads {
+            sandbox = sandbox.read(folder);
+            let snapshots = folder.parent().filter(|parent| parent.ends_with("snapshots"));
+            if let Some(repository) = snapshots.and_then(Path::parent) {
+                sandbox = sandbox.read(repository.join("blobs"));
+            }
+        }
+        for folder in writes {
+            sandbox = sandbox.write(folder);
+        }
+        sandbox
             .command(&self.program, &self.python)
             .args(["-m", "mlxport_harness", "serve", "--strategy", self.strategy.name()])
             .cwd(self.work())
     }
 
-    fn inside(&self, path: &str) -> Sandbox {
+    fn inside(&self, path: &str, profile: Profile) -> Sandbox {
         let environment = self.python.parent().and_then(Path::parent).unwrap_or(&self.python);
-        let sandbox = Sandbox::new(Profile::None)
+        let sandbox = Sandbox::new(profile)
             .python(environment)
             .read(&self.package)
             .read(&self.mlx_lm)

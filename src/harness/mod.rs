@@ -4,12 +4,15 @@
 //! `process` is the only place that reads the worker's stdout. What is computed lives in `python/`
 //! (`mlxport_harness`), which also runs by itself; this side plans, times, stores and compares.
 
+pub mod compare;
 pub mod data;
 pub mod embed;
 pub mod error;
+pub mod files;
+pub mod html;
 mod inputs;
+pub mod job;
 pub mod launch;
-pub mod plan;
 mod process;
 pub mod report;
 pub mod service;
@@ -17,7 +20,7 @@ pub mod shared;
 pub mod store;
 mod wire;
 
-pub use data::{CheckId, Event, RunResult, TwinRequest};
+pub use data::{CheckId, Event, RunResult, TwinRequest, plan};
 pub use error::HarnessError;
 pub use launch::{Site, Strategy};
 pub use service::Harness;

@@ -122,7 +122,7 @@ mod tests {
                 port: Some("arcee.py:47".into()),
             }),
             findings: vec![Finding { id: "f".into(), text: "seen\x1b[2J".into(), key: None }],
-            ..CheckRecord::failed(CheckId::Exact, error)
+            ..CheckRecord::failed(CheckId::EXACT, error)
         }
     }
 
@@ -130,6 +130,7 @@ mod tests {
         RunResult {
             schema: SCHEMA,
             run_id: "r1".into(),
+            family: "twin".into(),
             model_type: "arcee".into(),
             variant: "AFM-4.5B".into(),
             verdict: Verdict::Fail,
@@ -155,7 +156,7 @@ mod tests {
     fn an_error_of_all_checks_is_said_once() {
         let error = CheckError { kind: Kind::Port, text: "raised".into(), hint: Some("look".into()) };
         let checks =
-            [CheckId::Exact, CheckId::Dtype].map(|id| CheckRecord::failed(id, error.clone())).to_vec();
+            [CheckId::EXACT, CheckId::DTYPE].map(|id| CheckRecord::failed(id, error.clone())).to_vec();
         let expected = "arcee · AFM-4.5B\n! exact                error  0.00 s\n! dtype                error  0.00 s\n\
             error: raised\nfault: the port\nnext:  look\nverdict: fail · run r1";
         assert_eq!(text(&result(checks)), expected);

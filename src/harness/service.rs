@@ -10,17 +10,19 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::data::{
-    CheckError, CheckRecord, CheckVerdict, Environment, Event, Kind, RunResult, SCHEMA, StoredRun,
-    TwinRequest, Verdict, place,
+    CheckError, CheckId, CheckRecord, CheckVerdict, Environment, Event, FamilyRequest, Kind, RunResult,
+    SCHEMA, StoredRun, TwinRequest, Verdict, place,
 };
+use super::embed;
 use super::error::HarnessError;
-use super::inputs::{Inputs, Prepared, Scratch, prepare};
+use super::inputs::{Inputs, Prepared, Scratch, prepare, prepare_family};
 use super::launch::Site;
 use super::process::Worker;
 use super::store::Recorder;
-use super::wire::{Body, Final, Params, RunRequest};
+use super::wire::{Body, Final, RunRequest};
 use crate::util::blame::Report;
 use crate::util::fs::create_dir;
+use crate::util::process::Command;
 use crate::util::sink::Sink;
 
 /// A cold start imports torch and transformers from a disk that may be slow.
@@ -41,6 +43,8 @@ pub struct Harness {
 #[derive(Default)]
 struct Slot {
     worker: Option<Worker>,
+    /// How its worker is started, where not as the site's ordinary one.
+    command: Option<Command>,
     deaths: VecDeque<Instant>,
     last_words: String,
 }
@@ -78,6 +82,32 @@ impl Harness {
         result
     }
 
+    /// Runs a family in a worker of its own, which may read what the request names and ends with the run.
+    pub async fn check_family(
+        &self,
+        request: FamilyRequest,
+        sink: Sink<Event>,
+        cancel: CancellationToken,
+    ) -> Result<RunResult, HarnessError> {
+        let result = self.alone(&request, &sink, &cancel).await;
+        if let Err(error) = &result {
+            sink(Event::Ended { report: Report::from(error) });
+        }
+        result
+    }
+
+    async fn alone(
+        &self,
+        request: &FamilyRequest,
+        sink: &Sink<Event>,
+        cancel: &CancellationToken,
+    ) -> Result<RunResult, HarnessError> {
+        let (prepared, bytes) = prepare_family(request)?;
+        let command = self.site.worker_for(request);
+        let mut slot = Slot { command: Some(command), ..Slot::default() };
+        self.judge(&mut slot, prepared, bytes, sink, cancel).await
+    }
+
     async fn run(
         &self,
         request: &TwinRequest,
@@ -89,11 +119,23 @@ impl Harness {
             slot = self.slot.lock() => slot,
             () = cancel.cancelled() => return Err(HarnessError::Cancelled),
         };
+        self.judge(&mut slot, prepared, bytes, sink, cancel).await
+    }
+
+    /// One run in one slot: brings the files, asks, stores.
+    async fn judge(
+        &self,
+        slot: &mut Slot,
+        prepared: Prepared,
+        bytes: Option<Vec<u8>>,
+        sink: &Sink<Event>,
+        cancel: &CancellationToken,
+    ) -> Result<RunResult, HarnessError> {
         if slot.worker.as_mut().is_none_or(Worker::is_gone) {
             slot.worker = None;
             sink(Event::Warming);
         }
-        self.warm(&mut slot, cancel).await?;
+        self.warm(slot, cancel).await?;
         let mut recorder = Recorder::create(&self.site.results, &prepared.run_id)?;
         let scratch = Scratch::create(self.site.scratch(&prepared.run_id))?;
         let inputs = Inputs::bring(&self.site, &prepared, &scratch.0, bytes.as_deref())?;
@@ -107,9 +149,9 @@ impl Harness {
             sink(event);
         };
         each(prepared.started());
-        let ended = self.exchange(&mut slot, (request, &prepared, &inputs), cancel, &mut each).await;
+        let ended = self.exchange(slot, (&prepared, &inputs), cancel, &mut each).await;
         let copied = copied.await.unwrap_or(Ok(()));
-        let result = match prepared.conclude(ended, records, &slot) {
+        let result = match prepared.conclude(ended, records, slot) {
             Ok(result) => result,
             Err(error) => {
                 recorder.discard();
@@ -117,11 +159,19 @@ impl Harness {
             }
         };
         copied?;
+        recorder.keep_files(&inputs.run_dir.join("results"))?;
         let seconds = prepared.begun.elapsed().as_secs_f64();
-        let stored =
-            StoredRun { asked: prepared.asked, seconds, port: prepared.port, result: result.clone() };
+        let stored = StoredRun {
+            asked: prepared.asked,
+            seconds,
+            port: prepared.port,
+            configs: prepared.configs,
+            harness: Some(embed::hash().to_string()),
+            result: result.clone(),
+        };
         recorder.finish(&stored)?;
         sink(Event::Finished { result: Box::new(result.clone()), seconds });
+        recorder.describe(&stored, &self.site.results)?;
         Ok(result)
     }
 
@@ -134,7 +184,8 @@ impl Harness {
             slot.may_start()?;
             create_dir(&self.site.states())?;
             create_dir(&self.site.runs())?;
-            slot.worker = Some(Worker::spawn(&self.site.worker())?);
+            let command = slot.command.clone().unwrap_or_else(|| self.site.worker());
+            slot.worker = Some(Worker::spawn(&command)?);
         }
         let Some(mut worker) = slot.worker.take() else { return Ok(()) };
         let ready = tokio::select! {
@@ -154,7 +205,7 @@ impl Harness {
     async fn exchange(
         &self,
         slot: &mut Slot,
-        run: (&TwinRequest, &Prepared, &Inputs),
+        run: (&Prepared, &Inputs),
         cancel: &CancellationToken,
         each: &mut (dyn FnMut(Event) + Send),
     ) -> Result<Final, HarnessError> {
@@ -171,7 +222,7 @@ impl Harness {
     async fn attempt(
         &self,
         slot: &mut Slot,
-        (request, prepared, inputs): (&TwinRequest, &Prepared, &Inputs),
+        (prepared, inputs): (&Prepared, &Inputs),
         cancel: &CancellationToken,
         each: &mut (dyn FnMut(Event) + Send),
     ) -> Result<Final, Lost> {
@@ -179,19 +230,21 @@ impl Harness {
         let Some(mut worker) = slot.worker.take() else {
             return Err(Lost { error: HarnessError::Cancelled, unheard: false });
         };
+        let (target, params) = inputs.asked(prepared);
+        let limits = prepared.limits;
         let line = RunRequest {
             id: &prepared.run_id,
-            check: "twin",
-            target: inputs.target(prepared),
-            seed: request.seed,
-            params: Params { checks: &prepared.checks },
-            timeout_s: request.limits.timeout.as_secs_f64(),
-            mem_mb: request.limits.mem_mb,
+            check: &prepared.family,
+            target,
+            seed: prepared.seed,
+            params,
+            timeout_s: limits.timeout.as_secs_f64(),
+            mem_mb: limits.mem_mb,
             run_dir: inputs.run_dir.clone(),
             cache_dir: self.site.states(),
         };
         worker.rename(inputs.renames.clone());
-        let limit = request.limits.timeout + KILL_AFTER;
+        let limit = limits.timeout + KILL_AFTER;
         let mut forward = |body| each_event(body, each);
         let error = match worker.run(line, limit, cancel, &mut forward).await {
             Ok(ended) => {
@@ -199,9 +252,7 @@ impl Harness {
                 slot.deaths.clear();
                 return Ok(ended);
             }
-            Err(HarnessError::Timeout { tail, .. }) => {
-                HarnessError::Timeout { limit: request.limits.timeout, tail }
-            }
+            Err(HarnessError::Timeout { tail, .. }) => HarnessError::Timeout { limit: limits.timeout, tail },
             Err(HarnessError::Cancelled) => HarnessError::Cancelled,
             Err(error) => {
                 slot.lost(&worker);
@@ -253,12 +304,12 @@ impl Prepared {
         slot: &Slot,
     ) -> Result<RunResult, HarnessError> {
         let mut environment = Environment::new();
-        let mut variant = None;
+        let (mut variant, mut model_type) = (None, None);
         let said = match ended {
             Ok(Final::Cancelled) => return Err(HarnessError::Cancelled),
             Ok(Final::Done { verdict, result }) => {
                 environment = result.environment;
-                variant = result.variant;
+                (variant, model_type) = (result.variant, result.model_type);
                 checks = result.checks.unwrap_or(checks);
                 Some(verdict)
             }
@@ -280,7 +331,8 @@ impl Prepared {
         Ok(RunResult {
             schema: SCHEMA,
             run_id: self.run_id.clone(),
-            model_type: self.model_type.clone(),
+            family: self.family.clone(),
+            model_type: model_type.unwrap_or_else(|| self.model_type.clone()),
             variant: variant.unwrap_or_else(|| self.variant()),
             verdict: overall(said, &checks),
             checks,
@@ -290,6 +342,10 @@ impl Prepared {
 
     /// Gives every check that has not spoken the run's error.
     fn fill(&self, checks: &mut Vec<CheckRecord>, error: &CheckError) {
+        if self.checks.is_empty() && checks.is_empty() {
+            // A family names its checks itself; one that never came to speak has its own name.
+            checks.extend(CheckId::named(&self.family).map(|id| CheckRecord::failed(id, error.clone())));
+        }
         for id in &self.checks {
             if !checks.iter().any(|check| check.id == *id) {
                 checks.push(CheckRecord::failed(*id, error.clone()));
@@ -325,12 +381,11 @@ fn overall(said: Option<Verdict>, checks: &[CheckRecord]) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::super::data::CheckId;
     use super::*;
 
     fn record(verdict: CheckVerdict) -> CheckRecord {
         let error = CheckError { kind: Kind::Bug, text: String::new(), hint: None };
-        CheckRecord { verdict, error: None, ..CheckRecord::failed(CheckId::Exact, error) }
+        CheckRecord { verdict, error: None, ..CheckRecord::failed(CheckId::EXACT, error) }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::data::{Event, Evidence, PortFile, StoredRun};
 use super::error::HarnessError;
+use super::{embed, files};
 use crate::util::fs::{FsError, open_append, read_text, write_atomic};
 use crate::util::id::sha256_hex;
 
@@ -41,12 +42,42 @@ impl Recorder {
         }
     }
 
+    /// Keeps the folder of files that a family left, as `files`. It is the worker's scratch until now.
+    pub fn keep_files(&self, left: &Path) -> Result<(), HarnessError> {
+        if !left.is_dir() {
+            return Ok(());
+        }
+        let kept = self.folder.join("files");
+        for entry in walkdir::WalkDir::new(left).follow_links(false).into_iter().filter_map(Result::ok) {
+            let Ok(below) = entry.path().strip_prefix(left) else { continue };
+            // A link could lead out of the scratch folder: only files are kept.
+            if entry.file_type().is_file() {
+                let path = entry.path().to_path_buf();
+                let bytes = fs::read(&path).map_err(|source| FsError::Read { path, source })?;
+                write_atomic(&kept.join(below), &bytes)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Stores the run; from here on it is listed.
     pub fn finish(&self, run: &StoredRun) -> Result<(), HarnessError> {
         let path = self.folder.join("run.json");
         let text = serde_json::to_vec_pretty(run)
             .map_err(|source| HarnessError::BadRun { path: path.clone(), source })?;
         Ok(write_atomic(&path, &text)?)
+    }
+
+    /// Writes what people read beside it, and keeps configs and the harness's source. After the verdict is out: it can
+    /// be made again from `run.json`.
+    pub fn describe(&self, run: &StoredRun, results: &Path) -> Result<(), HarnessError> {
+        write_atomic(&self.folder.join("summary.md"), files::summary(run).as_bytes())?;
+        write_atomic(&self.folder.join("reproduce.md"), files::reproduce(run).as_bytes())?;
+        for (index, config) in run.configs.iter().enumerate() {
+            let (bytes, _) = read_port(&config.path)?;
+            write_atomic(&self.folder.join(format!("configs/{index}/config.json")), &bytes)?;
+        }
+        files::keep_sources(results)
     }
 
     /// Removes what a run without a result left.
@@ -66,6 +97,16 @@ pub fn load(results: &Path, run_id: &str) -> Result<StoredRun, HarnessError> {
     let path = results.join(run_id).join("run.json");
     let text = read_text(&path).map_err(|_| missing())?;
     serde_json::from_str(&text).map_err(|source| HarnessError::BadRun { path, source })
+}
+
+/// Reads a run's name: its id, or `last`, `last-1` … counted from the newest.
+pub fn resolve(results: &Path, name: &str) -> String {
+    let back = match name.strip_prefix("last") {
+        Some("") => Some(0),
+        Some(rest) => rest.strip_prefix('-').and_then(|count| count.parse::<usize>().ok()),
+        None => None,
+    };
+    back.and_then(|back| ids(results).into_iter().nth(back)).unwrap_or_else(|| name.to_string())
 }
 
 /// Lists run ids, newest first. Ids sort by time.
@@ -98,14 +139,30 @@ pub fn read_port(path: &Path) -> Result<(Vec<u8>, PortFile), FsError> {
     Ok((bytes, PortFile { path: path.to_path_buf(), sha256 }))
 }
 
-/// Says whether a run still speaks of its file as it is now.
+/// Says whether a run still speaks of its files as they are now.
 pub fn evidence(run: &StoredRun) -> Evidence {
     let Some(port) = &run.port else { return Evidence::Unknown };
-    match read_port(&port.path) {
-        Ok((_, now)) if now.sha256 == port.sha256 => Evidence::Current,
-        Ok(_) => Evidence::Stale,
-        Err(_) => Evidence::Unknown,
+    match port.path.is_file() {
+        false => Evidence::Unknown,
+        true if stale(run).is_empty() => Evidence::Current,
+        true => Evidence::Stale,
     }
+}
+
+/// Says why a run no longer speaks of what is there now: changed files, another harness. Nothing where it does.
+pub fn stale(run: &StoredRun) -> Vec<String> {
+    let changed = |file: &&PortFile| read_port(&file.path).map_or(true, |(_, now)| now.sha256 != file.sha256);
+    let mut reasons: Vec<String> = run
+        .port
+        .iter()
+        .chain(&run.configs)
+        .filter(changed)
+        .map(|file| format!("{} has changed since", file.path.display()))
+        .collect();
+    if run.harness.as_deref().is_some_and(|hash| hash != embed::hash()) {
+        reasons.push("the harness has changed since".into());
+    }
+    reasons
 }
 
 #[cfg(test)]
@@ -117,13 +174,21 @@ mod tests {
         let result = RunResult {
             schema: SCHEMA,
             run_id: id.into(),
+            family: "twin".into(),
             model_type: "arcee".into(),
             variant: "default".into(),
             verdict: Verdict::Pass,
             checks: Vec::new(),
             environment: Default::default(),
         };
-        StoredRun { asked: "2026-11-23T00:00:00Z".into(), seconds: 0.5, port, result }
+        StoredRun {
+            asked: "2026-11-23T00:00:00Z".into(),
+            seconds: 0.5,
+            port,
+            configs: Vec::new(),
+            harness: None,
+            result,
+        }
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::data::{CheckError, CheckId, CheckRecord, Environment, Figure, Kind, Verdict};
+use super::data::{CheckError, CheckRecord, Environment, Figure, Kind, Verdict};
 
 /// The protocol that this program speaks.
 pub const PROTO: u32 = 1;
@@ -31,53 +32,19 @@ pub enum Request<'a> {
     Cancel { id: &'a str, target_id: &'a str },
 }
 
-/// A run.
+/// A run. What `target` and `params` hold is between the family and whoever asks for it.
 #[derive(Debug, Serialize)]
 pub struct RunRequest<'a> {
     pub id: &'a str,
-    pub check: &'static str,
-    pub target: Target<'a>,
+    /// The family: `twin`, `load` …
+    pub check: &'a str,
+    pub target: Value,
     pub seed: u64,
-    pub params: Params<'a>,
+    pub params: Value,
     pub timeout_s: f64,
     pub mem_mb: u64,
     pub run_dir: PathBuf,
     pub cache_dir: PathBuf,
-}
-
-/// What is checked.
-#[derive(Debug, Serialize)]
-pub struct Target<'a> {
-    pub model_type: &'a str,
-    pub config: Configs,
-    pub port_path: Option<PathBuf>,
-    pub port_sha: Option<&'a str>,
-}
-
-/// The config files: none, one path, or several.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum Configs {
-    Defaults(Option<()>),
-    One(PathBuf),
-    Many(Vec<PathBuf>),
-}
-
-impl Configs {
-    /// Takes a list of absolute paths.
-    pub fn of(mut paths: Vec<PathBuf>) -> Self {
-        match paths.len() {
-            0 => Self::Defaults(None),
-            1 => Self::One(paths.remove(0)),
-            _ => Self::Many(paths),
-        }
-    }
-}
-
-/// What a twin check takes besides its target.
-#[derive(Debug, Serialize)]
-pub struct Params<'a> {
-    pub checks: &'a [CheckId],
 }
 
 /// A line from the worker.
@@ -147,6 +114,8 @@ pub enum Body {
 pub struct DoneResult {
     #[serde(default)]
     pub variant: Option<String>,
+    #[serde(default)]
+    pub model_type: Option<String>,
     #[serde(default)]
     pub environment: Environment,
     #[serde(default)]

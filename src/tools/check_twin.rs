@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::args;
 use super::error::ToolError;
 use crate::agent::data::{Approval, ToolSpec};
-use crate::harness::data::{self, CheckId, CheckRecord, RunResult, TwinRequest};
+use crate::harness::data::{self, CheckId, CheckRecord, RunResult, TwinRequest, plan};
 
 pub const NAME: &str = "check_twin";
 
@@ -32,7 +32,7 @@ pub fn spec() -> ToolSpec {
             "properties": {
                 "checks": {
                     "type": "array",
-                    "items": {"type": "string", "enum": CheckId::ALL.map(CheckId::name)},
+                    "items": {"type": "string", "enum": plan::full().iter().map(|id| id.name()).collect::<Vec<_>>()},
                     "description": "All when left out",
                 },
             },
@@ -53,7 +53,13 @@ pub fn request(arguments: Value, model_type: &str) -> Result<TwinRequest, ToolEr
                 text: "`checks` is empty; leave it out for all".into(),
             });
         }
-        request.checks = CheckId::ALL.into_iter().filter(|check| checks.contains(check)).collect();
+        let known = plan::full();
+        if let Some(unknown) = checks.iter().find(|check| !known.contains(check)) {
+            let known = known.iter().map(|id| id.name()).collect::<Vec<_>>().join(", ");
+            let text = format!("no check is named `{unknown}`; there are {known}");
+            return Err(ToolError::Arguments { tool: NAME, text });
+        }
+        request.checks = plan::order(&checks);
     }
     Ok(request)
 }

@@ -61,7 +61,7 @@ impl Lab {
     /// Checks a file as the port of qwen3, for exactness alone.
     fn port(&self, folder: &str, text: &str) -> TwinRequest {
         let port = Some(self.file(&format!("{folder}/qwen3.py"), text));
-        TwinRequest { port, checks: vec![CheckId::Exact], ..TwinRequest::new("qwen3") }
+        TwinRequest { port, checks: vec![CheckId::EXACT], ..TwinRequest::new("qwen3") }
     }
 }
 
@@ -143,7 +143,7 @@ fn a_wrong_activation_is_named_by_module_and_line_in_the_persons_own_file() {
 
 #[test]
 fn a_hostile_port_fails_with_the_reason_and_the_worker_serves_on() {
-    lab().check(TwinRequest { checks: vec![CheckId::Exact], ..TwinRequest::new("qwen3") });
+    lab().check(TwinRequest { checks: vec![CheckId::EXACT], ..TwinRequest::new("qwen3") });
     let good = upstreams_qwen3();
     let cases = [
         ("syntax", "def broken(:\n".to_string(), "does not parse"),

@@ -65,6 +65,7 @@ fn receipt(path: &str) -> EditReceipt {
 
 fn passed() -> RunResult {
     RunResult {
+        family: "twin".into(),
         schema: 1,
         run_id: "r1".into(),
         model_type: "arcee".into(),
@@ -491,7 +492,7 @@ fn the_check_is_told_in_few_words_with_the_place_in_both_sources() {
             .map(|layer| (format!("model.layers.{layer}.mlp"), (layer > 4).then_some(Figure::Number(0.1))))
             .collect(),
         ..CheckRecord::failed(
-            CheckId::Exact,
+            CheckId::EXACT,
             mlxport::harness::data::CheckError {
                 kind: mlxport::harness::data::Kind::Port,
                 text: String::new(),
@@ -510,7 +511,7 @@ fn the_check_is_told_in_few_words_with_the_place_in_both_sources() {
     let sink: Sink<ToolEvent> = Arc::new(move |event| kept.lock().unwrap().push(event));
     let end = place.runtime.block_on(place.registry.run(run, sink, CancellationToken::new()));
     assert_eq!(*events.lock().unwrap(), [ToolEvent::Harness(Event::Warming)]);
-    assert_eq!(place.fake.asked.lock().unwrap()[0].checks, [CheckId::Exact, CheckId::Locate]);
+    assert_eq!(place.fake.asked.lock().unwrap()[0].checks, [CheckId::EXACT, CheckId::LOCATE]);
     assert_eq!(end.summary, "check fail: model.layers.5.mlp");
     assert_eq!(end.artifacts, [Artifact::Check { result: Box::new(failing) }]);
     assert_eq!(

@@ -18,7 +18,7 @@ use crate::app::job::JobKind;
 use crate::app::key::{Mouse, MouseKind};
 use crate::app::msg::PaneMsg;
 use crate::app::{Millis, action, effect};
-use crate::harness::data::{CheckId, Environment, Event, Evidence, StoredRun, TwinRequest};
+use crate::harness::data::{CheckId, Environment, Event, Evidence, StoredRun, TwinRequest, plan};
 use crate::util::blame::Report;
 
 pub use rows::{Mark, Row};
@@ -169,7 +169,7 @@ impl State {
             }
             Action::Log => self.show(if self.face == Face::Log { Face::Rows } else { Face::Log }),
             Action::GoTo => self.go(ctx),
-            Action::Rerun => self.check(CheckId::ALL.to_vec(), None, ctx),
+            Action::Rerun => self.check(plan::quick(), None, ctx),
             Action::RerunFailed => match self.failed_checks() {
                 checks if checks.is_empty() => ctx.toast("No check failed. r runs all"),
                 checks => self.check(checks, None, ctx),
@@ -187,7 +187,7 @@ impl State {
                     ctx.start(JobKind::Check, "warming the harness", effect::Job::Harness(job));
                 }
             }
-            Msg::PortSaved { at } => self.check(CheckId::ALL.to_vec(), Some(at), ctx),
+            Msg::PortSaved { at } => self.check(plan::quick(), Some(at), ctx),
             Msg::Event(event) => self.event(*event, By::Pane, ctx),
             Msg::ToolEvent(event) => self.event(*event, By::Model, ctx),
             Msg::Last { run, evidence } => self.loaded(*run, evidence, ctx),

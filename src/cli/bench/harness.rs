@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::cli::{Common, INTERRUPTED, output, site, task};
-use crate::harness::data::{CheckId, Environment, RunResult};
+use crate::harness::data::{CheckId, Environment, RunResult, plan};
 use crate::harness::{Harness, HarnessError, TwinRequest};
 use crate::util::blame::{Blame, Report};
 use crate::util::fs::{read_text, write_atomic};
@@ -48,7 +48,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
         let harness = Harness::new(site);
         let mut rows = Vec::new();
         let mut environment = Environment::new();
-        for checks in [vec![CheckId::Exact], CheckId::ALL.to_vec()] {
+        for checks in [vec![CheckId::EXACT], plan::quick()] {
             let request = TwinRequest { checks: checks.clone(), ..TwinRequest::new(&args.model_type) };
             let mut times = Vec::new();
             // The first two fill the reference's cache and the page cache.

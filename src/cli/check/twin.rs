@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{show, target};
 use crate::cli::{Common, INTERRUPTED, output, site, task};
-use crate::harness::data::{CheckId, Limits, RunResult};
+use crate::harness::data::{CheckId, Limits, RunResult, plan};
 use crate::harness::{Harness, HarnessError, TwinRequest};
 use crate::util::blame::Report;
 
@@ -23,9 +23,9 @@ pub struct Args {
     /// A released config.json; may be repeated [default: the config class's own values]
     #[arg(long = "config", value_name = "FILE")]
     pub configs: Vec<PathBuf>,
-    /// Checks to run, comma-separated: exact, dtype, cache, locate [default: all]
-    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(CheckId))]
-    pub checks: Vec<CheckId>,
+    /// Checks to run, comma-separated names, or a plan: quick, full [default: quick]
+    #[arg(long, value_delimiter = ',', value_parser = Checks::read)]
+    pub checks: Vec<Checks>,
     /// Every model type that transformers and mlx-lm share, one after another
     #[arg(long, conflicts_with_all = ["architecture", "port", "configs"])]
     pub all: bool,
@@ -40,10 +40,21 @@ pub struct Args {
     pub seed: u64,
 }
 
+/// What one word of `--checks` stands for.
+#[derive(Clone, Debug)]
+pub struct Checks(Vec<CheckId>);
+
+impl Checks {
+    fn read(text: &str) -> Result<Self, String> {
+        plan::parse(text).map(Self)
+    }
+}
+
 impl Args {
     /// Makes the request for one model type.
     pub fn request(&self, model_type: String) -> TwinRequest {
-        let checks = if self.checks.is_empty() { CheckId::ALL.to_vec() } else { self.checks.clone() };
+        let asked: Vec<CheckId> = self.checks.iter().flat_map(|checks| checks.0.clone()).collect();
+        let checks = if asked.is_empty() { plan::quick() } else { plan::order(&asked) };
         let limits = Limits { timeout: Duration::from_secs_f64(self.timeout), mem_mb: self.mem_mb };
         TwinRequest {
             port: self.port.clone(),

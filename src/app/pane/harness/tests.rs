@@ -57,7 +57,16 @@ fn record(id: CheckId, twin: &str, verdict: CheckVerdict) -> CheckRecord {
 fn result(run_id: &str, verdict: Verdict, checks: Vec<CheckRecord>) -> RunResult {
     let (model_type, variant) = ("arcee".into(), "defaults".into());
     let environment = Environment::new();
-    RunResult { schema: SCHEMA, run_id: run_id.into(), model_type, variant, verdict, checks, environment }
+    RunResult {
+        schema: SCHEMA,
+        run_id: run_id.into(),
+        family: "twin".into(),
+        model_type,
+        variant,
+        verdict,
+        checks,
+        environment,
+    }
 }
 
 /// Plays a run as a job: started, its checks, finished at `end`.
@@ -88,8 +97,8 @@ fn shown(app: &App) -> Vec<String> {
 }
 
 fn failed_run() -> RunResult {
-    let exact = record(CheckId::Exact, "std 1.0", CheckVerdict::Fail);
-    let checks = vec![record(CheckId::Dtype, "bf16", CheckVerdict::Pass), exact];
+    let exact = record(CheckId::EXACT, "std 1.0", CheckVerdict::Fail);
+    let checks = vec![record(CheckId::DTYPE, "bf16", CheckVerdict::Pass), exact];
     result("r1", Verdict::Fail, checks)
 }
 
@@ -97,7 +106,7 @@ fn failed_run() -> RunResult {
 fn a_save_starts_a_run_and_its_verdict_carries_the_measured_latency() {
     let mut app = bench();
     let effects = post(&mut app, 1_000, Msg::PortSaved { at: 1_000 });
-    assert_eq!(asked(&effects), Some(CheckId::ALL.to_vec()));
+    assert_eq!(asked(&effects), Some(plan::quick()));
     let effects = play(&mut app, (2, 1_010, 1_120), "a", failed_run());
     let pane = &app.panes.harness;
     assert_eq!(pane.last.as_ref().and_then(|last| last.latency), Some(120));
@@ -113,8 +122,8 @@ fn rerunning_what_failed_leaves_the_others_and_says_that_they_are_older() {
     let mut app = bench();
     press(&mut app, 0, 'r');
     play(&mut app, (2, 0, 100), "a", failed_run());
-    assert_eq!(asked(&press(&mut app, 200, 'R')), Some(vec![CheckId::Exact]));
-    let exact = record(CheckId::Exact, "std 1.0", CheckVerdict::Pass);
+    assert_eq!(asked(&press(&mut app, 200, 'R')), Some(vec![CheckId::EXACT]));
+    let exact = record(CheckId::EXACT, "std 1.0", CheckVerdict::Pass);
     play(&mut app, (3, 200, 300), "b", result("r2", Verdict::Pass, vec![exact]));
     assert_eq!(shown(&app), ["✓ exact std 1.0 Fresh", "✓ dtype bf16 Older"]);
     assert_eq!(asked(&press(&mut app, 400, 'R')), None);
@@ -126,11 +135,11 @@ fn a_run_marks_its_rows_and_drops_those_it_did_not_give_again() {
     press(&mut app, 0, 'r');
     play(&mut app, (2, 0, 100), "a", failed_run());
     press(&mut app, 200, 'r');
-    let checks = vec![CheckId::Exact];
+    let checks = vec![CheckId::EXACT];
     let (run_id, model_type) = ("r2".into(), "arcee".into());
     say(&mut app, 200, 3, Event::Started { run_id, model_type, checks, port_sha256: Some("a".into()) });
     assert_eq!(shown(&app), ["✗ exact std 1.0 Pending", "✓ dtype bf16 Fresh"]);
-    let exact = record(CheckId::Exact, "std 0.05", CheckVerdict::Pass);
+    let exact = record(CheckId::EXACT, "std 0.05", CheckVerdict::Pass);
     let result = Box::new(result("r2", Verdict::Pass, vec![exact]));
     say(&mut app, 300, 3, Event::Finished { result, seconds: 0.1 });
     assert_eq!(shown(&app), ["✓ exact std 0.05 Fresh", "✓ dtype bf16 Fresh"]);

@@ -6,6 +6,7 @@ Exit: 0 pass, 1 fail or suspect, 2 could not run, 130 interrupted. With --json, 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -31,7 +32,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if options.command == "bench":
             return battery_bench.main(out, options)
-        return _serve(out, options) if options.command == "serve" else _check(out, options)
+        if options.command == "serve":
+            return _serve(out, options)
+        return _list(out) if options.family == "list" else _check(out, options)
     except KeyboardInterrupt:
         return 130
 
@@ -62,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     battery_cli.add(family, strategies)
     bench = commands.add_parser("bench", help="figures about the checks themselves")
     battery_bench.add(bench.add_subparsers(dest="what", required=True))
+    family.add_parser("list", help="every check as JSON: the content of checks.json")
     return parser
 
 
@@ -69,6 +73,14 @@ def _serve(out: int, options: argparse.Namespace) -> int:
     from mlxport_harness.serve import Worker
 
     Worker(out, 0, options.strategy).serve()
+    return 0
+
+
+def _list(out: int) -> int:
+    from mlxport_harness.checks import listed
+
+    text = json.dumps(listed(), indent=2, ensure_ascii=False) + "\n"
+    os.write(out, text.encode())
     return 0
 
 

@@ -54,7 +54,7 @@ fn started(app: &mut State, result: &RunResult) {
     let event = Event::Started {
         run_id: result.run_id.clone(),
         model_type: result.model_type.clone(),
-        checks: crate::harness::CheckId::ALL.to_vec(),
+        checks: crate::harness::data::plan::quick(),
         port_sha256: Some("ab12".into()),
     };
     post(app, 1_010, Msg::Event(Box::new(event)));

@@ -14,7 +14,36 @@ from typing import Any
 from mlxport_harness.errors import Failure
 
 # In the order in which they run: what is fast and tells most comes first.
-MODULES = ("exact", "dtype", "cache", "far", "config", "locate", "quant", "train", "upstream_test", "load")
+MODULES = (
+    "exact",
+    "dtype",
+    "cache",
+    "far",
+    "config",
+    "locate",
+    "quant",
+    "train",
+    "upstream_test",
+    "load",
+)
+# Their numbers in the design's list, H1–H22; a check that is not there has none.
+NUMBERS = {
+    "load": "H1",
+    "exact": "H3",
+    "dtype": "H5",
+    "cache": "H6",
+    "batch": "H7",
+    "boundary": "H9",
+    "far": "H8",
+    "config": "H10",
+    "sanitize": "H2",
+    "names": "H22",
+    "quant": "H11",
+    "train": "H12",
+    "upstream-test": "H14",
+    "kernels": "H21",
+    "locate": "H4",
+}
 PLANS = {"quick": ("fast",), "full": ("fast", "slow")}
 
 
@@ -40,6 +69,15 @@ def module(check: str) -> ModuleType:
 
 def registry() -> dict[str, Check]:
     return {found.id: found for found in (module(name).CHECK for name in MODULES)}
+
+
+def listed() -> list[dict[str, str]]:
+    """Every check as `checks.json` has it, for the workbench, which lists them without Python."""
+    rows = []
+    for check in registry().values():
+        row = {"id": check.id, "number": NUMBERS.get(check.id, ""), "family": "twin", "cost": check.cost}
+        rows.append(row | {"decides": check.decides, "title": check.title, "rule": check.rule})
+    return rows
 
 
 def choose(asked: Any) -> list[str]:

@@ -16,7 +16,14 @@ from mlxport_harness.checks.verdict import by_bar, record
 if TYPE_CHECKING:
     from mlxport_harness.view import View
 
-CHECK = Check("cache", "cache", "fast", "rule", "≤ 1e-4, suspect to 1e-3")
+CHECK = Check(
+    "cache",
+    "cache",
+    "fast",
+    "rule",
+    "≤ 1e-4, suspect to 1e-3",
+    "full pass against prefill and token-by-token decode with a cache",
+)
 BARS = (1e-4, 1e-3)
 PLANS = {"decode": "token by token", "prefill": "prefill, then decode", "chunks": "prefill in chunks of 7"}
 

@@ -14,7 +14,14 @@ from mlxport_harness.view import BF16
 if TYPE_CHECKING:
     from mlxport_harness.view import View
 
-CHECK = Check("dtype", "dtype", "fast", "rule", "no layer output and no logits wider than bfloat16")
+CHECK = Check(
+    "dtype",
+    "dtype",
+    "fast",
+    "rule",
+    "no layer output and no logits wider than bfloat16",
+    "output and every layer of a bfloat16 model stay bfloat16",
+)
 
 
 def run(view: View) -> list[dict[str, Any]]:

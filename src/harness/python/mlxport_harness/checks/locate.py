@@ -16,7 +16,14 @@ from mlxport_harness.checks import Check
 from mlxport_harness.checks.exact import BARS, relative
 from mlxport_harness.checks.verdict import FLOOR_PASS, record
 
-CHECK = Check("locate", "locate", "fast", "figure", "places the first divergence; decides nothing by itself")
+CHECK = Check(
+    "locate",
+    "locate",
+    "fast",
+    "figure",
+    "places the first divergence; decides nothing by itself",
+    "the first module whose output differs, in both sources",
+)
 PREFIX = re.compile(r"^(language_model\.|model\.|transformer\.|backbone\.|gpt_neox\.|decoder\.)+")
 LAYER = re.compile(r"(^|\.)(layers|h|blocks|block)\.\d+$")
 

@@ -28,6 +28,7 @@ CHECK = Check(
     "slow",
     "figure",
     "KL shown; fails when it cannot be quantized, is not finite, widens, or reloads differently",
+    "4 and 8 bits: what stays unquantized, the dtype, and what each module costs",
     limit_s=180.0,
 )
 BITS = (4, 8)

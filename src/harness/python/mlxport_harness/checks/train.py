@@ -28,6 +28,7 @@ CHECK = Check(
     "slow",
     "rule",
     "each gradient ≤ 10 × floor or 1e-4, suspect to 100 × or 1e-2; adapters in every layer, finite, equal",
+    "gradients against torch autograd; LoRA, DoRA, QLoRA and checkpointing",
     limit_s=180.0,
 )
 BARS, FLOORS = (1e-4, 1e-2), (10.0, 100.0)

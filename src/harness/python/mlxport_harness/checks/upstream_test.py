@@ -24,6 +24,7 @@ CHECK = Check(
     "slow",
     "rule",
     "the entry passes on the port, fails without it and on faults of shape, dtype, layers, cache and batch",
+    "the port's entry in mlx-lm's own test_models, and whether it can fail",
     limit_s=300.0,
 )
 FILE = "tests/test_models.py"
