@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from mlxport_harness.view import View
 
 RULE = "suspect where a given config's own non-default value is ignored or misread; the rest are findings"
-CHECK = Check("config", "config", "slow", "rule", RULE, limit_s=240.0)
+TITLE = "each config key changed, nulled and removed: both sides must move alike"
+CHECK = Check("config", "config", "slow", "rule", RULE, TITLE, limit_s=240.0)
 TWIN = STD_005  # eps shows only there
 BATCH = 40
 UNFIT = re.compile(r"parameters not in model|Missing \d+ parameters|Expected shape")

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from mlxport_harness.view import View
 
 RULE = "each block ≤ 4 × its floor and ≤ 0.02, suspect to 40 × and 0.1; the floor grows with the position"
-CHECK = Check("far", "far", "slow", "rule", RULE, limit_s=120.0)
+TITLE = "rotary positions up to the config's maximum, on few tokens"
+CHECK = Check("far", "far", "slow", "rule", RULE, TITLE, limit_s=120.0)
 FLOORS, CAPS = (4.0, 40.0), (0.02, 0.1)  # measured: right ports ≤ 0.8 × floor; theta 1 % off 0.1–0.7
 Item = dict[str, Any]  # {name, changes, calls: [[start of a block]]}
 
