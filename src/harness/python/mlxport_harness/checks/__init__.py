@@ -24,7 +24,9 @@ MODULES = (
     "quant",
     "train",
     "upstream_test",
+    "sanitize",
     "load",
+    "names",
 )
 # Their numbers in the design's list, H1–H22; a check that is not there has none.
 NUMBERS = {
