@@ -1,5 +1,5 @@
-"""H2 `sanitize` on the twin: run twice it changes nothing; a converted copy, plain or quantized, loads and gives
-the same logits; it takes neither more nor less than its tensors.
+"""H2 `sanitize` on the twin: run twice it changes nothing; a converted copy, plain or quantized, loads and
+gives the same logits; it takes neither more nor less than its tensors.
 
 Leaves out real checkpoints' names: the twin is saved by transformers. `load` and `names` look at those.
 """
@@ -82,9 +82,7 @@ def _copy(
         ]
     figures[name] = relative(after, before)
     if not figures[name] <= BAR:
-        text = (
-            f"{COPIES[name]} gives other logits once loaded again: relative difference {figures[name]:.2g}."
-        )
+        text = f"{COPIES[name]} gives other logits once loaded again: relative {figures[name]:.2g}."
         return [("fail", name, text)]
     return []
 
@@ -101,7 +99,7 @@ def _twice(told: dict[str, Any]) -> list[Problem]:
     }
     found = []
     for kind, word in words.items():
-        names = [str(n) for n in told[kind]]
+        names = sorted(str(n) for n in told[kind])
         if names:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             found.append(("fail", "twice", f"Run a second time, sanitize {word} {names[0]}{more}."))

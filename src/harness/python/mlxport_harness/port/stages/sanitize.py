@@ -1,7 +1,7 @@
 """What `sanitize` does on the twin: twice, with a tensor more, with one less; and a converted copy, reloaded.
 
-The conversion is mlx-lm's own: load, `quantize_model` where bits are asked for, `save_model`, `save_config`, then
-a strict load of what was written. It records; `checks/sanitize.py` judges.
+The conversion is mlx-lm's own: load, `quantize_model` where bits are asked for, `save_model`, `save_config`,
+then a strict load of what was written. It records; `checks/sanitize.py` judges.
 """
 
 from __future__ import annotations
@@ -141,7 +141,8 @@ def _conversions(subject: Subject, recorder: Recorder) -> tuple[dict[str, np.nda
         model, config = subject.load(subject.folder)
         if name == "quantized":
             try:
-                model, config = utils.quantize_model(model, config, GROUP, BITS)
+                fits = _fitting(getattr(model, "quant_predicate", None))
+                model, config = utils.quantize_model(model, config, GROUP, BITS, quant_predicate=fits)
                 if not any("scales" in n for n, _ in tree_flatten(model.parameters())):
                     meta[name] = {"skipped": "the port quantizes no module"}
                     continue
@@ -162,6 +163,18 @@ def _conversions(subject: Subject, recorder: Recorder) -> tuple[dict[str, np.nda
             meta[name] = _step(step, error, subject.port)
         shutil.rmtree(place, ignore_errors=True)
     return arrays, meta
+
+
+def _fitting(predicate: Any) -> Any:
+    """The port's own choice of modules and bits, with a group that divides the twin's small widths."""
+
+    def fits(path: str, module: Any) -> Any:
+        chosen = True if predicate is None else predicate(path, module)
+        if isinstance(chosen, dict) and module.weight.shape[-1] % chosen.get("group_size", GROUP):
+            chosen = {**chosen, "group_size": GROUP}
+        return chosen
+
+    return fits
 
 
 def _step(step: str, error: Exception, port: Path) -> dict[str, Any]:
