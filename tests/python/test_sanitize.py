@@ -26,6 +26,7 @@ def test_a_right_sanitize_passes_with_copies_that_load(worker):
     assert found["copies"] == {"plain": 0.0, "quantized": 0.0}
 
 
+SCALES = ("scales", "biases")
 FAULTS = {
     "adds one each time": (
         '        for k in list(weights):\n            if "layernorm" in k:\n'
@@ -42,7 +43,7 @@ FAULTS = {
     ),
     "keeps only what it knows": (
         "        from mlx.utils import tree_flatten\n        known = dict(tree_flatten(self.parameters()))\n"
-        '        weights = {k: v for k, v in weights.items() if k in known or k[-6:] in ("scales", "biases")}\n',
+        "        weights = {k: v for k, v in weights.items() if k in known or k[-6:] in " + f"{SCALES}}}\n",
         "suspect",
         "too_much",
         None,
