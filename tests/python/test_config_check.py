@@ -92,3 +92,17 @@ def test_change_that_kills_the_port_costs_that_change_only(worker, arcee):
     found = config(worker, arcee(("    def __post_init__(self):\n", kill)))
     assert rows(found, "mlp_bias")["value", "true"] == "port_rejects"
     assert rows(found, "rms_norm_eps")["value", "0.03"] == "same"
+
+
+def test_llama_ignores_rope_parameters(worker, tmp_path):
+    """A config as transformers 5 writes it: mlx-lm's port takes the theta of its own default."""
+    raw = {"model_type": "llama", "hidden_size": 96, "num_hidden_layers": 2, "intermediate_size": 128}
+    raw |= {"num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 176, "rms_norm_eps": 1e-6}
+    raw |= {"tie_word_embeddings": False, "rope_parameters": {"rope_type": "default", "rope_theta": 50000.0}}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(raw))
+    found = records(worker.run("llama", checks=["config"], config=str(path)))["config"]
+    ignored = {f["key"] for f in found["findings"] if f["id"] == "ignored_key"}
+    assert {"rope_parameters.rope_theta", "rope_parameters.rope_type"} <= ignored
+    assert "right without rope_parameters.rope_theta" in found["findings"][0]["text"]
+    assert found["verdict"] == "suspect"

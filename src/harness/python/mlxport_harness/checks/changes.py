@@ -88,7 +88,10 @@ def _companions(change: Change, config: Config, declared: Config) -> Change:
             also.append({"path": [key], "kind": "absent", "value": None})
         elif value is not None and (key in config or key in declared) and not config.get(key):
             also.append({"path": [key], "kind": "value", "value": value})
-    return {**change, "also": also} if also else change
+    if not also:
+        return change
+    told = [f"{a['path'][0]} {'absent' if a['kind'] == 'absent' else _label(a['value'])}" for a in also]
+    return {**change, "also": also, "label": f"{change['label']} (with {', '.join(told)})"}
 
 
 def _skipped(key: str) -> str | None:

@@ -53,7 +53,7 @@ def run(view: View) -> list[dict[str, Any]]:
     toggled = None
     if not outcome.base_right:
         right = [r for r in outcome.rows if r["outcome"] == "same"]
-        toggled = min(right, key=lambda r: ("value", "null", "absent").index(r["kind"]), default=None)
+        toggled = min(right, key=_smallest, default=None)
         if toggled is None:
             error = f"relative error {outcome.base_error:.2g}"
             text = f"The port is wrong before any change ({error}) and no change makes it right."
@@ -63,6 +63,11 @@ def run(view: View) -> list[dict[str, Any]]:
         made = [changes.sent(toggled)]
         outcome = _both(view, made)
     return [_judge(view, outcome, toggled, time.monotonic() - began)]
+
+
+def _smallest(row: Row) -> tuple[bool, int, str]:
+    """Of several changes that make the port right, the one that says most: a value, an inner key."""
+    return (row["kind"] != "value", -len(row["path"]), row["kind"])
 
 
 class Outcome:
@@ -183,6 +188,8 @@ def _judge(view: View, outcome: Outcome, toggled: Row | None, seconds: float) ->
         if found["id"] in ("ignored_key", "wrong_value") and _set_by_person(view, outcome.meta, rows[0]):
             suspect.append(key)
             found["text"] += " The given config.json sets it to another value than the class's default."
+    inner = {f["key"] for f in findings}
+    findings = [f for f in findings if not any(k.startswith(f"{f['key']}.") for k in inner)]
     findings += _rejections(by_key)
     if toggled is not None and changes.name(toggled) not in ignored:
         ignored.append(changes.name(toggled))
@@ -239,7 +246,8 @@ def _told(key: str, row: Row) -> str:
         return f"{how}: both move, {row['error']:.2g} apart."
     if row["outcome"] == "port_only":
         return f"{how}: the port moves by {row['port_moved']:.2g}, the reference does not."
-    return f"{how}: the reference takes it, the port does not: {row['text'][:160]}."
+    takes = "the reference takes it" if row["moved"] else "the reference is not moved by it"
+    return f"{how}: {takes}, the port raises: {row['text'][:160].rstrip('.')}."
 
 
 def _rejections(by_key: dict[str, list[Row]]) -> list[dict[str, str]]:
