@@ -14,7 +14,8 @@ use super::input::Input;
 use super::jobs::{CHANNEL, JobTable};
 use super::keyboard::{Heard, Keyboard};
 use super::services::Services;
-use crate::app::{Millis, Msg, State, recorded, update};
+use crate::app::pane::{chat, configs};
+use crate::app::{Millis, Msg, PaneMsg, State, recorded, update};
 use crate::session::data::Live;
 use crate::session::{Redactor, Writer};
 use crate::util::blame::{Blame, Report};
@@ -137,6 +138,11 @@ impl EventLoop {
     fn start(&mut self) {
         // Without an architecture there is nothing to build for: the person asks for it, or starts with a model.
         if self.state.facts.model_type.is_none() {
+            let warnings = std::mem::take(&mut self.state.facts.warnings).into_iter();
+            let notes = warnings.map(|text| PaneMsg::Chat(chat::Msg::Note(text)));
+            for msg in notes.chain([PaneMsg::Configs(configs::Msg::Named)]) {
+                self.message(Msg::Post(msg), Cause::Program);
+            }
             return;
         }
         let action = crate::app::Action::Global(crate::app::action::Global::Setup);

@@ -284,7 +284,10 @@ impl State {
         } else {
             self.promised = true;
             self.feed(Input::Later(text), ctx);
-            ctx.toast("Kept: it is sent when the workspace is ready");
+            ctx.toast(match ctx.facts.model_type {
+                Some(_) => "Kept: it is sent when the workspace is ready",
+                None => "Kept here, but not sent: no architecture is chosen. Start with mlxport port MODEL",
+            });
         }
     }
 

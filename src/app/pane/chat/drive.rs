@@ -119,7 +119,14 @@ impl State {
                 self.models.push(model.clone());
             }
             ctx.facts.counts.models.clone_from(&self.models);
+            self.tell_pr(ctx);
         }
+    }
+
+    /// Tells the pull request's pane that its counts changed: answers, decisions, edits that wait.
+    pub(super) fn tell_pr(&self, ctx: &mut Ctx<'_>) {
+        let waiting = usize::from(self.machine.proposal().is_some());
+        ctx.post(PaneMsg::Pr(pr::Msg::Waiting(waiting)));
     }
 
     fn tell(&mut self, notice: Notice, ctx: &mut Ctx<'_>) {
@@ -142,9 +149,13 @@ impl State {
         let same = |judge: &Judge| waiting.is_some_and(|proposal| proposal.call_id == judge.proposal.call_id);
         if !self.judge.as_ref().is_some_and(same) {
             let mode = if self.composer.editor.is_empty() { Mode::Judging } else { Mode::Aside };
+            let waits = waiting.is_some();
             self.judge = waiting.map(|proposal| Judge::new(proposal.clone(), ctx.now, mode));
             if let (Some(judge), Some(kept)) = (&mut self.judge, self.kept_judge.take()) {
                 kept.into(judge);
+            }
+            if waits {
+                self.tell_pr(ctx);
             }
         }
         let meter = self.machine.meter();

@@ -147,6 +147,7 @@ impl State {
         }
         let call_id = judge.proposal.call_id;
         self.feed(Input::Decided { call_id, decision }, ctx);
+        self.tell_pr(ctx);
     }
 
     pub(super) fn scroll_diff(&mut self, by: isize) {

@@ -196,6 +196,7 @@ impl State {
         }
         ctx.facts.counts.models.clone_from(&self.models);
         ctx.post(PaneMsg::Pr(pr::Msg::Accepted { edits, lines }));
+        self.tell_pr(ctx);
     }
 
     /// Marks the cards of calls that the end of the session cut off; they would look as if they ran.

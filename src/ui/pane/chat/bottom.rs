@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::transcript::Below;
 use crate::app::Millis;
-use crate::app::pane::chat::{Budget, CallPhase, Machinery, Round, State};
+use crate::app::pane::chat::{Budget, CallPhase, History, Machinery, Round, State};
 use crate::theme::Theme;
 use crate::ui::Canvas;
 use crate::ui::widget::editor::{self, Focus};
@@ -97,7 +97,10 @@ fn draw_lines(canvas: &mut Canvas<'_, '_>, area: Rect, lines: Vec<(&str, ratatui
 pub fn status(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State, below: Below) {
     let theme = canvas.theme;
     let width = usize::from(area.width);
-    let (words, style) = words(state, theme);
+    let (mut words, style) = words(state, theme);
+    if canvas.state.facts.model_type.is_none() && matches!(state.machine.state(), Machinery::Idle) {
+        words.clear();
+    }
     let right = match below {
         Below::Nothing => String::new(),
         Below::New(0) => " ↓ Ctrl-End ".into(),
@@ -121,6 +124,9 @@ fn words(state: &State, theme: &Theme) -> (String, ratatui::style::Style) {
     let now = state.now;
     let spinner = SPINNER[usize::try_from(now / 120).unwrap_or(0) % SPINNER.len()];
     match state.machine.state() {
+        Machinery::Idle if !state.ready && state.history == History::Reading => {
+            ("Reading the session".into(), theme.dim)
+        }
         Machinery::Idle if !state.ready => ("Waiting for the workspace".into(), theme.dim),
         Machinery::Idle => (String::new(), theme.dim),
         Machinery::Streaming { attempt, since_ms, partial, .. } => {
