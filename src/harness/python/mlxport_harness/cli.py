@@ -16,6 +16,7 @@ from typing import Any
 from mlxport_harness.battery import bench as battery_bench
 from mlxport_harness.battery import cli as battery_cli
 from mlxport_harness.load import cli as load
+from mlxport_harness.mutants import cli as mutants
 from mlxport_harness.preload import environment
 from mlxport_harness.wire import protect_stdout, write_line
 
@@ -31,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     out = protect_stdout()
     try:
         if options.command == "bench":
-            return battery_bench.main(out, options)
+            return {"battery": battery_bench.main, "mutants": mutants.main}[options.what](out, options)
         if options.command == "serve":
             return _serve(out, options)
         return _list(out) if options.family == "list" else _check(out, options)
@@ -64,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     twin.add_argument("--checkout", help="a checkout of mlx-lm, for the check upstream-test")
     battery_cli.add(family, strategies)
     bench = commands.add_parser("bench", help="figures about the checks themselves")
-    battery_bench.add(bench.add_subparsers(dest="what", required=True))
+    benches = bench.add_subparsers(dest="what", required=True)
+    battery_bench.add(benches)
+    mutants.add(benches, strategies)
     family.add_parser("list", help="every check as JSON: the content of checks.json")
     return parser
 

@@ -1,0 +1,162 @@
+"""Real fixes of mlx-lm's history, applied backwards: the file as it was before each fix, in this environment.
+
+A set apart from the library, for nothing was tuned on it. Each file before a fix is judged as any port; the
+file after it tells, for the reader and not for the rules, whether the verdict is about that fix at all.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from mlxport_harness.errors import Failure
+from mlxport_harness.mutants.run import Say, Store, kept, merged, row_words
+from mlxport_harness.mutants.session import Session, harness_revision, plan
+
+MODELS = "mlx_lm/models"
+FIX = re.compile(r"\b(fix(es|ed)?|bug|wrong|correct(s|ed|ly)?|missing|broken|mismatch|regression)\b", re.I)
+Row = dict[str, Any]
+
+
+def run(clone: Path, since: str, work: Path, options: Row, say: Say) -> Row:
+    began = time.monotonic()
+    fixes = commits(clone, since)
+    store = Store(work / f"history-{harness_revision()}.jsonl")
+    session = Session(work, options["strategy"])
+    rows = []
+    try:
+        for fix in fixes:
+            for path in changed(clone, fix["sha"]):
+                row = store.get(f"{fix['sha']} {path}", options["plan"])
+                if row is None:
+                    row = _one(session, clone, fix, path, options["plan"])
+                    store.add(row)
+                rows.append(row)
+                say(f"{fix['sha'][:8]} {Path(path).name}: {row['outcome']}{_why(row)}  ({fix['subject']})")
+    finally:
+        session.close()
+    outcomes = [r["outcome"] for r in rows]
+    return {
+        "schema": 1,
+        "clone": str(clone),
+        "since": since,
+        "plan": options["plan"],
+        "commits": len(fixes),
+        "files": len(rows),
+        "counts": {word: outcomes.count(word) for word in dict.fromkeys(outcomes)},
+        "rows": rows,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def commits(clone: Path, since: str) -> list[Row]:
+    """Fixes of model files by their subject, oldest first."""
+    log = _git(
+        clone, "log", f"--since={since}", "--no-merges", "--date=short", "--format=%H\t%ad\t%s", "--", MODELS
+    )
+    found = [
+        dict(zip(("sha", "date", "subject"), line.split("\t", 2), strict=True)) for line in log.splitlines()
+    ]
+    return [f for f in reversed(found) if FIX.search(f["subject"])]
+
+
+def changed(clone: Path, sha: str) -> list[str]:
+    names = _git(clone, "diff-tree", "--no-commit-id", "--name-only", "-r", sha, "--", MODELS)
+    return [n for n in names.splitlines() if n.endswith(".py")]
+
+
+def _one(session: Session, clone: Path, fix: Row, path: str, plan_name: str) -> Row:
+    row: Row = {"key": f"{fix['sha']} {path}", **fix, "file": path, "plan": plan_name, "fail": []}
+    model_type = Path(path).stem
+    reason = _unjudged(model_type)
+    before, after = _show(clone, f"{fix['sha']}^", path), _show(clone, fix["sha"], path)
+    if reason is None and (before is None or after is None):
+        reason = "the commit adds or removes the file"
+    if reason:
+        return row | {"outcome": "not runnable here", "reason": reason}
+    first = _judge(session, model_type, before, plan_name)
+    then = _judge(session, model_type, after, plan_name)
+    row |= {"before": first, "after": then, "fail": first["fail"]}
+    return row | _outcome(first, then)
+
+
+def _outcome(before: Row, after: Row) -> Row:
+    for when, said in (("before", before), ("after", after)):
+        if said["failure"]:
+            return {"outcome": "not runnable here", "reason": f"{when} the fix: {said['failure']['text']}"}
+    bad_before, bad_after = (bool(s["fail"] or s["suspect"]) for s in (before, after))
+    if bad_before and not bad_after:
+        return {"outcome": "caught" if before["fail"] else "suspect"}
+    if not bad_before and not bad_after:
+        return {"outcome": "missed"}
+    new = [c for c in before["fail"] if c not in after["fail"]]
+    if new:
+        return {"outcome": "caught", "reason": f"by {', '.join(new)}; another fault remains after the fix"}
+    raised = next((e for _, _, e in after["figures"].values() if e), None)
+    words = f"the fixed file fails too ({', '.join(after['fail'] or after['suspect'])})"
+    return {"outcome": "not told apart", "reason": words + (f": {raised}" if raised else "")}
+
+
+def _judge(session: Session, model_type: str, text: str, plan_name: str) -> Row:
+    path = session.write_port(f"{model_type}.py", text)
+    said = kept(session.judge(model_type, path, None, plan("quick")))
+    slow = [c for c in plan("full") if c not in plan("quick")]
+    if plan_name == "full" and slow and not said["fail"] and not said["failure"]:
+        said = merged(said, kept(session.judge(model_type, path, None, slow)))
+    return said
+
+
+def _unjudged(stem: str) -> str | None:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    if stem in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        return None
+    shared = {
+        "base",
+        "cache",
+        "rope_utils",
+        "switch_layers",
+        "gated_delta",
+        "ssm",
+        "mla",
+        "activations",
+        "pipeline",
+    }
+    if stem in shared:
+        return "a shared module, not a port"
+    return f"transformers has no causal model of type {stem}"
+
+
+def _show(clone: Path, revision: str, path: str) -> str | None:
+    try:
+        return _git(clone, "show", f"{revision}:{path}")
+    except Failure:
+        return None
+
+
+def _git(clone: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(clone), *arguments], capture_output=True, text=True, timeout=120, check=False
+        )
+    except FileNotFoundError:
+        raise Failure(
+            "environment", "git is not installed.", "Install git, or leave out --history."
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise Failure("environment", f"git {arguments[0]} took more than 120 s.", "Try again.") from None
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        hint = "Give a clone of mlx-lm with its history: git clone https://github.com/ml-explore/mlx-lm"
+        raise Failure("user", f"git {arguments[0]} failed in {clone}: {said}", hint)
+    return done.stdout
+
+
+def _why(row: Row) -> str:
+    if row.get("reason"):
+        return f" ({row['reason'][:160]})"
+    said = row.get("before")
+    return f" by {', '.join(row_words(said))}" if said and row["outcome"] in ("caught", "suspect") else ""
