@@ -20,6 +20,7 @@ def test_right_port_passes_every_check(worker, arcee):
         "exact std 0.05": "pass",
         "dtype": "pass",
         "cache": "pass",
+        "batch": "pass",
         "locate": "pass",
     }
     assert found[-1]["verdict"] == "pass"
@@ -73,7 +74,8 @@ def test_float32_promotion_fails_dtype_only_and_names_the_module(worker, arcee):
 
 
 def test_unused_cache_offset_fails_the_cache_check_only(worker, arcee):
-    found = records(worker.run("arcee", arcee(("cache.offset if cache is not None else 0", "0"))))
+    port = arcee(("cache.offset if cache is not None else 0", "0"))
+    found = records(worker.run("arcee", port, checks=["exact", "dtype", "cache"]))
     assert {k: v["verdict"] for k, v in found.items() if k != "locate"} == {
         "exact std 1.0": "pass",
         "exact std 0.05": "pass",

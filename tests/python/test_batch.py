@@ -1,0 +1,82 @@
+"""Ragged batches through mlx-lm's own classes: right ports pass, ports that forget a row's padding do not."""
+
+from __future__ import annotations
+
+import pytest
+from mlxport_harness.checks.batch import DECODED, sequences
+
+from client import records
+from test_cache import MASK, OFFSET, copy_of
+
+
+def batch(worker, model_type, port=None):
+    return records(worker.run(model_type, port, checks=["cache", "batch"]))
+
+
+def failed(found):
+    return {name for name, state in found["batch"]["states"].items() if state["verdict"] == "fail"}
+
+
+def test_sequences_are_ragged_and_cross_the_window():
+    lengths = [len(s) - DECODED for s in sequences(list(range(40)))]
+    assert len(set(lengths)) == 3 and min(lengths) < 12 < max(lengths)
+
+
+@pytest.mark.parametrize("model_type", ["gemma3_text", "mamba2", "deepseek_v3"])
+def test_upstream_port_passes(worker, model_type):
+    found = batch(worker, model_type)["batch"]
+    assert found["verdict"] == "pass"
+    assert {s["verdict"] for n, s in found["states"].items() if n != "steps"} == {"pass"}
+
+
+def test_right_port_passes_every_scenario(worker, arcee):
+    found = batch(worker, "arcee", arcee())["batch"]
+    assert (found["verdict"], found["findings"]) == ("pass", [])
+    assert {s["verdict"] for s in found["states"].values()} == {"pass"}
+
+
+def test_one_offset_for_all_rows_fails_where_rows_are_ragged(worker, arcee):
+    change = (OFFSET, "cache.offset if cache is not None else 0\n        if isinstance(offset, mx.array) and "
+              "offset.ndim:\n            offset = offset.max()")  # fmt: skip
+    found = batch(worker, "arcee", arcee(change))
+    assert found["cache"]["verdict"] == "pass"
+    assert found["batch"]["verdict"] == "fail"
+    assert "equal" not in failed(found) and {"right", "history"} <= failed(found)
+
+
+def test_mask_that_ignores_padding_fails_where_rows_are_ragged(worker, arcee):
+    change = (MASK, "create_attention_mask(h, cache[0])\n        if isinstance(mask, mx.array):\n"
+              "            mask = mask[:1]")  # fmt: skip
+    found = batch(worker, "arcee", arcee(change))
+    assert found["cache"]["verdict"] == "pass"
+    assert "equal" not in failed(found) and failed(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "least"),
+    [
+        (("if cache.lengths is not None:", "if False:"), {"right", "history"}),
+        (("            mask,\n            lengths,\n", "            mask,\n            None,\n"), {"right"}),
+    ],
+    ids=["conv-state-of-the-padding", "ssm-state-of-the-padding"],
+)
+def test_recurrent_port_that_ignores_lengths_fails(worker, tmp_path, change, least):
+    found = batch(worker, "mamba2", copy_of("mamba2", tmp_path, change))
+    assert found["cache"]["verdict"] == "pass"
+    assert found["batch"]["verdict"] == "fail"
+    assert least <= failed(found)
+
+
+def test_cache_that_mlx_lm_does_not_batch_is_named(worker, arcee):
+    own = "class Own(KVCache):\n    merge = property()\n\n\nclass Attention(nn.Module):"
+    made = "    def make_cache(self):\n        return [Own() for _ in self.layers]\n\n"
+    made += "    @property\n    def layers"
+    rope = "from .rope_utils import initialize_rope"
+    port = arcee(
+        (rope, f"from .cache import KVCache\n{rope}"),
+        ("class Attention(nn.Module):", own),
+        ("    @property\n    def layers", made),
+    )  # fmt: skip
+    found = batch(worker, "arcee", port)["batch"]
+    assert found["verdict"] == "not_applicable"
+    assert "Own" in found["findings"][0]["text"]
