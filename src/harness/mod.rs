@@ -4,7 +4,6 @@
 //! `process` is the only place that reads the worker's stdout. What is computed lives in `python/`
 //! (`mlxport_harness`), which also runs by itself; this side plans, times, stores and compares.
 
-pub mod compare;
 pub mod data;
 pub mod embed;
 pub mod error;
@@ -20,7 +19,7 @@ pub mod shared;
 pub mod store;
 mod wire;
 
-pub use data::{CheckId, Event, RunResult, TwinRequest, plan};
+pub use data::{CheckId, Event, RunResult, TwinRequest, compare, plan};
 pub use error::HarnessError;
 pub use launch::{Site, Strategy};
 pub use service::Harness;

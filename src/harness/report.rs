@@ -22,8 +22,9 @@ pub fn lines(result: &RunResult) -> Vec<Line> {
     let mut lines =
         vec![Line::new("target", format!("{} · {}", result.model_type, one_line(&result.variant)))];
     let shared = shared_error(result);
+    let wide = result.checks.iter().map(|check| check.id.name().len()).max().unwrap_or(0).max(7);
     for check in &result.checks {
-        lines.push(Line::new("check", row(check, shared.is_some())));
+        lines.push(Line::new("check", row(check, wide, shared.is_some())));
     }
     if let Some(check) = shared {
         error(check, &mut lines);
@@ -48,10 +49,10 @@ pub fn verdict(result: &RunResult) -> String {
 }
 
 /// Writes one check: sign, name, twin, figure, bar and floor, place, seconds.
-pub fn row(check: &CheckRecord, terse: bool) -> String {
+pub fn row(check: &CheckRecord, wide: usize, terse: bool) -> String {
     let twin =
         [check.variant.as_deref(), check.twin.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let head = format!("{} {:<7} {:<9}", check.verdict.sign(), check.id, one_line(&twin));
+    let head = format!("{} {:<wide$} {:<9}", check.verdict.sign(), check.id, one_line(&twin));
     if let (Some(error), false) = (&check.error, terse) {
         let hint = error.hint.as_deref().filter(|hint| !hint.is_empty());
         let hint = hint.map(|hint| format!(" ({})", one_line(hint))).unwrap_or_default();

@@ -2,11 +2,11 @@
 //! of every check, failures first; evidence and log open over them.
 
 mod events;
+mod log;
 mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -15,16 +15,14 @@ use super::source;
 use super::{Ctx, Pane, PaneId, Used};
 use crate::app::action::{Binding, row};
 use crate::app::job::JobKind;
-use crate::app::key::{Mouse, MouseKind};
+use crate::app::key::{Code, Key, Mouse, MouseKind};
 use crate::app::msg::PaneMsg;
 use crate::app::{Millis, action, effect};
 use crate::harness::data::{CheckId, Environment, Event, Evidence, StoredRun, TwinRequest, plan};
 use crate::util::blame::Report;
 
+pub use log::{Log, failed};
 pub use rows::{Mark, Row};
-
-/// Lines that the log keeps; the oldest go first.
-pub const LOG_LINES: usize = 120_000;
 
 /// What jobs and other panes tell it.
 #[derive(Clone, Debug)]
@@ -39,13 +37,15 @@ pub enum Msg {
     ToolEvent(Box<Event>),
     /// The last stored run of this architecture, and whether it still speaks of the file.
     Last { run: Box<StoredRun>, evidence: Evidence },
+    /// The run that was pinned in an earlier life of this session.
+    Pinned { run: Box<StoredRun> },
 }
 
 /// What it asks the runtime to do.
 #[derive(Clone, Debug)]
 pub enum Job {
     /// Load the last stored run and start the worker, so that the first save finds it warm.
-    Open { model_type: String },
+    Open { model_type: String, pinned: Option<String> },
     /// Run a twin check; its events come back as [`Msg::Event`].
     Check { request: Box<TwinRequest> },
 }
@@ -63,7 +63,13 @@ pub enum Action {
     GoTo,
     Rerun,
     RerunFailed,
+    Full,
     Log,
+    Pin,
+    Compare,
+    Filter,
+    NextFailure,
+    PreviousFailure,
 }
 
 const fn of(action: Action) -> action::Action {
@@ -77,6 +83,13 @@ pub const ACTIONS: &[Binding] = &[
     row("harness.rerun", "Rerun", &["r"], ("", 3), of(Action::Rerun)),
     row("harness.rerun-failed", "Rerun failed", &["R"], ("", 4), of(Action::RerunFailed)),
     row("harness.log", "Log", &["l"], ("", 5), of(Action::Log)),
+    row("harness.compare", "Compare with the pinned run", &["c"], ("", 6), of(Action::Compare)),
+    row("harness.full", "Run every check", &["F"], ("", 0), of(Action::Full)),
+    row("harness.pin", "Pin this run", &["p"], ("", 0), of(Action::Pin)),
+    row("harness.filter", "Filter", &["/"], ("log", 1), of(Action::Filter)),
+    row("harness.next-failure", "Next failure", &["n"], ("log", 2), of(Action::NextFailure)),
+    row("harness.previous-failure", "Previous failure", &["N"], ("log", 3), of(Action::PreviousFailure)),
+    row("harness.accept", "Keep the filter", &["enter"], ("filter", 1), of(Action::Filter)),
     row("harness.next", "Next row", &["j", "down"], ("", 0), of(Action::Next)),
     row("harness.previous", "Previous row", &["k", "up"], ("", 0), of(Action::Previous)),
     row("harness.page-down", "Page down", &["pagedown", "ctrl-d"], ("", 0), of(Action::PageDown)),
@@ -94,6 +107,8 @@ pub enum Face {
     /// The whole record of the selected row.
     Evidence,
     Log,
+    /// The pinned run beside the last.
+    Compare,
 }
 
 /// Who asked for a run.
@@ -145,7 +160,12 @@ pub struct State {
     pub selected: usize,
     /// First line shown, of the evidence from its top, of the log from its end.
     pub scroll: usize,
-    pub log: VecDeque<String>,
+    pub log: Log,
+    /// The last run whole, and the one to compare with.
+    pub run: Option<Box<StoredRun>>,
+    pub pinned: Option<Box<StoredRun>>,
+    /// The id of a pinned run that is still to be loaded.
+    unpinned: Option<String>,
     ready: bool,
     sha: Option<String>,
 }
@@ -170,6 +190,17 @@ impl State {
             Action::Log => self.show(if self.face == Face::Log { Face::Rows } else { Face::Log }),
             Action::GoTo => self.go(ctx),
             Action::Rerun => self.check(plan::quick(), None, ctx),
+            Action::Full => self.check(plan::full(), None, ctx),
+            Action::Pin => self.pin(ctx),
+            Action::Compare if self.face == Face::Compare => self.show(Face::Rows),
+            Action::Compare if self.pinned.is_none() => {
+                ctx.toast("No run is pinned. p pins the last one, c then compares later ones with it");
+            }
+            Action::Compare => self.show(Face::Compare),
+            Action::Filter if self.log.typing() => self.log.accept(),
+            Action::Filter => self.log.start(),
+            Action::NextFailure => self.jump(false, ctx),
+            Action::PreviousFailure => self.jump(true, ctx),
             Action::RerunFailed => match self.failed_checks() {
                 checks if checks.is_empty() => ctx.toast("No check failed. r runs all"),
                 checks => self.check(checks, None, ctx),
@@ -183,7 +214,7 @@ impl State {
             Msg::WorkspaceReady => {
                 self.ready = true;
                 if let Some(model_type) = ctx.facts.model_type.clone() {
-                    let job = Job::Open { model_type };
+                    let job = Job::Open { model_type, pinned: self.unpinned.take() };
                     ctx.start(JobKind::Check, "warming the harness", effect::Job::Harness(job));
                 }
             }
@@ -191,6 +222,7 @@ impl State {
             Msg::Event(event) => self.event(*event, By::Pane, ctx),
             Msg::ToolEvent(event) => self.event(*event, By::Model, ctx),
             Msg::Last { run, evidence } => self.loaded(*run, evidence, ctx),
+            Msg::Pinned { run } => self.pinned = Some(run),
         }
     }
 
@@ -243,7 +275,33 @@ impl State {
     }
 
     fn show(&mut self, face: Face) {
+        self.log.accept();
         (self.face, self.scroll) = (face, 0);
+    }
+
+    /// Pins the last run, or takes the pin away from it.
+    fn pin(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(run) = &self.run else { return ctx.toast("No run to pin yet. r runs the checks") };
+        let same = self.pinned.as_ref().is_some_and(|pinned| pinned.result.run_id == run.result.run_id);
+        match same {
+            true => {
+                self.pinned = None;
+                ctx.toast("Unpinned");
+            }
+            false => {
+                ctx.toast(format!("Pinned run {}. c compares later runs with it", run.result.run_id));
+                self.pinned = Some(run.clone());
+            }
+        }
+    }
+
+    /// Scrolls the log so that the next failure is its last line.
+    fn jump(&mut self, back: bool, ctx: &mut Ctx<'_>) {
+        let last = self.log.len().saturating_sub(1);
+        match self.log.failure(last.saturating_sub(self.scroll), back) {
+            Some(place) => self.scroll = last - place,
+            None => ctx.toast(if back { "No failure before this" } else { "No failure after this" }),
+        }
     }
 
     /// Moves by rows: the selection, the evidence's top line, or the log backwards from its end.
@@ -251,7 +309,7 @@ impl State {
         let (place, last, by) = match self.face {
             Face::Rows => (&mut self.selected, self.rows.len().saturating_sub(1), by),
             // The drawn length is the view's to know; it clamps.
-            Face::Evidence => (&mut self.scroll, EVIDENCE_LINES, by),
+            Face::Evidence | Face::Compare => (&mut self.scroll, EVIDENCE_LINES, by),
             Face::Log => (&mut self.scroll, self.log.len().saturating_sub(1), -by),
         };
         *place = place.saturating_add_signed(by).min(last);
@@ -268,8 +326,34 @@ impl Pane for State {
         match self.face {
             Face::Rows => &["rows"],
             Face::Evidence => &["evidence"],
+            Face::Log if self.log.typing() => &["filter"],
             Face::Log => &["log"],
+            Face::Compare => &["compare"],
         }
+    }
+
+    fn typing(&self) -> bool {
+        self.log.typing()
+    }
+
+    fn key(&mut self, key: Key, _ctx: &mut Ctx<'_>) -> Used {
+        match (self.log.typing(), key.code, key.typed()) {
+            (true, Code::Backspace, _) => self.log.edit(None),
+            (true, _, Some(c)) => self.log.edit(Some(c)),
+            _ => return Used::No,
+        }
+        self.scroll = 0;
+        Used::Yes
+    }
+
+    fn paste(&mut self, text: &str, ctx: &mut Ctx<'_>) -> Used {
+        if !self.log.typing() {
+            return Used::No;
+        }
+        for c in text.chars().filter(|c| !c.is_control()).take(200) {
+            self.key(Key::char(c), ctx);
+        }
+        Used::Yes
     }
 
     fn mouse(&mut self, mouse: Mouse, _ctx: &mut Ctx<'_>) -> Used {
@@ -297,7 +381,8 @@ impl Pane for State {
     fn escape(&mut self, _ctx: &mut Ctx<'_>) -> Used {
         match self.face {
             Face::Rows => Used::No,
-            Face::Evidence | Face::Log => {
+            Face::Log if self.log.clear() => Used::Yes,
+            Face::Evidence | Face::Log | Face::Compare => {
                 self.show(Face::Rows);
                 Used::Yes
             }
@@ -322,12 +407,14 @@ impl Pane for State {
     }
 
     fn save(&self) -> serde_json::Value {
-        serde_json::json!({ "face": self.face, "selected": self.selected })
+        let pinned = self.pinned.as_ref().map(|run| &run.result.run_id).or(self.unpinned.as_ref());
+        serde_json::json!({ "face": self.face, "selected": self.selected, "pinned": pinned })
     }
 
     fn restore(&mut self, saved: &serde_json::Value, _ctx: &mut Ctx<'_>) {
         let part = |name: &str| saved.get(name).cloned().unwrap_or_default();
         self.face = serde_json::from_value(part("face")).unwrap_or_default();
         self.selected = serde_json::from_value(part("selected")).unwrap_or_default();
+        self.unpinned = serde_json::from_value(part("pinned")).unwrap_or_default();
     }
 }

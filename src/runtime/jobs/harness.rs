@@ -21,7 +21,7 @@ pub(super) async fn run(
     let connected = services.connected()?;
     let harness = connected.harness.clone();
     let done = match job {
-        Job::Open { model_type } => {
+        Job::Open { model_type, pinned } => {
             let results = harness.site().results.clone();
             let last = tokio::task::spawn_blocking(move || {
                 let run = store::list(&results, &model_type, 1).pop()?;
@@ -30,6 +30,14 @@ pub(super) async fn run(
             });
             if let Ok(Some(last)) = last.await {
                 sink.send(PaneMsg::Harness(last));
+            }
+            if let Some(id) = pinned {
+                let results = harness.site().results.clone();
+                let run = tokio::task::spawn_blocking(move || store::load(&results, &id)).await;
+                // A run that was removed meanwhile is no longer pinned.
+                if let Ok(Ok(run)) = run {
+                    sink.send(PaneMsg::Harness(Msg::Pinned { run: Box::new(run) }));
+                }
             }
             harness.prewarm(&cancel).await
         }

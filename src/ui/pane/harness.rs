@@ -2,6 +2,7 @@
 //! evidence and log in their place.
 
 mod chart;
+mod compare;
 mod evidence;
 mod rows;
 #[cfg(test)]
@@ -11,7 +12,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::app::pane::harness::{Face, State};
+use crate::app::pane::harness::{Face, State, failed};
 use crate::app::{Millis, State as App};
 use crate::harness::data::Evidence;
 use crate::theme::Theme;
@@ -27,7 +28,8 @@ pub fn subtitle(state: &App) -> String {
     let pane = &state.panes.harness;
     match (pane.face, &pane.running, &pane.last) {
         (Face::Evidence, ..) => "evidence · Esc back".into(),
-        (Face::Log, ..) => "log · Esc back".into(),
+        (Face::Log, ..) => log_title(pane),
+        (Face::Compare, ..) => "compared with the pinned run · Esc back".into(),
         (Face::Rows, Some(running), _) => running.text.clone(),
         (Face::Rows, None, Some(last)) => last.variant.clone(),
         (Face::Rows, None, None) => String::new(),
@@ -54,6 +56,7 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, state: &State, _view: &mut View) {
         Face::Rows => overview(canvas, state),
         Face::Evidence => evidence::lines(state, area, canvas.theme),
         Face::Log => log(state, area, canvas.theme),
+        Face::Compare => compare::lines(state, area, canvas.theme),
     };
     for (at, line) in lines.into_iter().take(usize::from(area.height)).enumerate() {
         let y = area.y + u16::try_from(at).unwrap_or(u16::MAX);
@@ -138,12 +141,25 @@ fn log(state: &State, area: Rect, theme: &Theme) -> Vec<Line<'static>> {
     let height = usize::from(area.height);
     let end = state.log.len().saturating_sub(state.scroll.min(state.log.len().saturating_sub(height)));
     let first = end.saturating_sub(height);
-    let style = |text: &str| if text.contains(" fail") { theme.fail } else { Style::default() };
-    state
-        .log
-        .range(first..end)
+    let style = |text: &str| if failed(text) { theme.fail } else { Style::default() };
+    if state.log.is_empty() && !state.log.filter().is_empty() {
+        return vec![Line::styled(" No line has these words. Esc takes the filter away", theme.dim)];
+    }
+    (first..end)
+        .filter_map(|at| state.log.line(at))
         .map(|text| Line::styled(truncate(text, usize::from(area.width)), style(text)))
         .collect()
+}
+
+/// Says what the log shows: all of it, or what the filter lets through.
+fn log_title(state: &State) -> String {
+    let log = &state.log;
+    let filter = one_line(log.filter());
+    match (log.typing(), filter.is_empty()) {
+        (true, _) => format!("filter: {filter}▏ {} of {}", log.len(), log.total()),
+        (false, false) => format!("“{filter}” {} of {} lines · Esc all", log.len(), log.total()),
+        (false, true) => "log · / filter · n N failures · Esc back".into(),
+    }
 }
 
 /// Writes milliseconds as seconds.

@@ -1,10 +1,10 @@
 //! What a run says, taken into rows, status line, log and session.
 
-use super::{By, LOG_LINES, Last, Mark, Row, Running, State};
+use super::{By, Last, Mark, Row, Running, State};
 use crate::app::facts::VerdictFacts;
 use crate::app::pane::{Ctx, source};
 use crate::app::{PaneId, PaneMsg};
-use crate::harness::data::{CheckRecord, Event, Evidence, RunResult, StoredRun, Verdict};
+use crate::harness::data::{CheckRecord, Event, Evidence, PortFile, RunResult, StoredRun, Verdict};
 use crate::session::data::Entry;
 use crate::util::text::one_line;
 
@@ -52,6 +52,7 @@ impl State {
         if !self.is_empty() {
             return;
         }
+        self.run = Some(Box::new(run.clone()));
         let sha = run.port.map(|port| port.sha256);
         self.sha = sha.clone().filter(|_| evidence == Evidence::Current);
         for record in run.result.checks.clone() {
@@ -69,9 +70,12 @@ impl State {
     /// Adds a line to the log.
     pub(super) fn say(&mut self, text: &str, ctx: &Ctx<'_>) {
         let seconds = ctx.now / 1000;
-        self.log.push_back(format!("{:>2}:{:02} {}", seconds / 60, seconds % 60, one_line(text.trim_end())));
-        if self.log.len() > LOG_LINES {
-            self.log.pop_front();
+        let shown = self.scroll > 0;
+        let before = self.log.len();
+        self.log.push(format!("{:>2}:{:02} {}", seconds / 60, seconds % 60, one_line(text.trim_end())));
+        // Who reads further up stays there: new lines come in below.
+        if shown && self.face == super::Face::Log {
+            self.scroll += self.log.len() - before;
         }
     }
 
@@ -109,11 +113,26 @@ impl State {
         let latency = saved.map(|saved| ctx.now.saturating_sub(saved));
         self.say(&format!("run {} ended: {}", result.run_id, result.verdict.name()), ctx);
         self.remember(&result, (seconds, latency, Evidence::Current), sha);
+        self.run = Some(Box::new(self.stored(&result, seconds, ctx)));
         ctx.facts.verdict = Some(verdict(&result));
         self.mark_source(ctx);
         self.lead(&result, ctx);
         if by == By::Pane {
             ctx.record(Entry::Check { result: Box::new(result) });
+        }
+    }
+
+    /// The run as the store has it, as far as this pane knows it: for the comparison with a pinned one.
+    fn stored(&self, result: &RunResult, seconds: f64, ctx: &Ctx<'_>) -> StoredRun {
+        let path = ctx.facts.workspace.as_ref().and_then(|workspace| workspace.port.clone());
+        let port = self.sha.clone().map(|sha256| PortFile { path: path.unwrap_or_default(), sha256 });
+        StoredRun {
+            asked: String::new(),
+            seconds,
+            port,
+            configs: Vec::new(),
+            harness: None,
+            result: result.clone(),
         }
     }
 

@@ -201,3 +201,57 @@ fn a_run_without_a_verdict_says_why() {
     update(&mut app, 10, AppMsg::Ended(JobId(2), Err(report.clone())));
     assert_eq!((&app.panes.harness.failed, &app.panes.harness.running), (&Some(report), &None));
 }
+
+fn typed(app: &mut App, text: &str) {
+    for c in text.chars() {
+        update(app, 300, AppMsg::Key(Key::char(c)));
+    }
+}
+
+#[test]
+fn a_pinned_run_is_compared_with_later_ones_and_its_id_survives() {
+    let mut app = bench();
+    press(&mut app, 0, 'c');
+    assert_eq!(app.panes.harness.face, Face::Rows, "nothing is pinned yet");
+    press(&mut app, 0, 'r');
+    play(&mut app, (2, 0, 100), "a", failed_run());
+    typed(&mut app, "pc");
+    let pane = &app.panes.harness;
+    assert_eq!(
+        (pane.face, pane.pinned.as_ref().map(|run| run.result.run_id.as_str())),
+        (Face::Compare, Some("r1"))
+    );
+    let saved = pane.save();
+    let mut again = State::default();
+    let mut other = bench();
+    let (mut effects, mut posts) = (Vec::new(), Vec::new());
+    let (facts, jobs) = (&mut other.facts, &mut other.jobs);
+    let (effects, posts) = (&mut effects, &mut posts);
+    again.restore(&saved, &mut Ctx { now: 0, size: (80, 24), facts, jobs, effects, posts });
+    assert_eq!(again.save(), saved, "before the run itself is loaded again");
+    typed(&mut app, "p");
+    assert_eq!(app.panes.harness.pinned, None, "p on the pinned run takes it away");
+}
+
+#[test]
+fn every_check_is_run_on_request() {
+    let mut app = bench();
+    assert_eq!(asked(&press(&mut app, 0, 'F')), Some(plan::full()));
+}
+
+#[test]
+fn the_log_is_filtered_by_what_is_typed_and_escape_takes_the_filter_away_first() {
+    let mut app = bench();
+    press(&mut app, 0, 'r');
+    play(&mut app, (2, 0, 100), "a", failed_run());
+    typed(&mut app, "l/fail");
+    let log = &app.panes.harness.log;
+    assert!(log.typing() && log.len() < log.total(), "{} of {}", log.len(), log.total());
+    update(&mut app, 300, AppMsg::Key(Key::plain(crate::app::key::Code::Enter)));
+    assert!(!app.panes.harness.log.typing());
+    let escape = || AppMsg::Key(Key::plain(crate::app::key::Code::Esc));
+    update(&mut app, 300, escape());
+    assert_eq!((app.panes.harness.face, app.panes.harness.log.filter()), (Face::Log, ""));
+    update(&mut app, 300, escape());
+    assert_eq!(app.panes.harness.face, Face::Rows);
+}

@@ -60,6 +60,7 @@ impl Page<'_> {
         for finding in &record.findings {
             self.pair("finding", &finding.text);
         }
+        self.extra(&record.extra);
         self.pair("of run", &row.run_id);
     }
 
@@ -84,6 +85,25 @@ impl Page<'_> {
         }
         let device = record.device.as_deref().unwrap_or("unknown device");
         self.pair("measured", &format!("on {device} in {:.2} s", record.seconds));
+    }
+
+    /// What only this check has, one line a value; a long list is counted, and whole in `run.json`.
+    fn extra(&mut self, extra: &Environment) {
+        for (key, value) in extra {
+            match value {
+                serde_json::Value::Null => {}
+                serde_json::Value::String(text) => self.pair(key, text),
+                serde_json::Value::Array(items) if items.len() > 12 => {
+                    self.pair(key, &format!("{} entries, in the run's run.json", items.len()));
+                }
+                serde_json::Value::Object(inner) if inner.len() <= 24 => {
+                    for (name, value) in inner {
+                        self.pair(key, &format!("{name}: {value}"));
+                    }
+                }
+                other => self.pair(key, &other.to_string()),
+            }
+        }
     }
 
     fn run(&mut self, last: &Last) {

@@ -14,9 +14,10 @@ use crate::util::text::{one_line, truncate};
 /// Gives a line for each row, then one for each check that still runs.
 pub fn lines(state: &State, width: u16, (focused, theme): (bool, &Theme)) -> Vec<Line<'static>> {
     let elapsed = state.running.as_ref().map(|running| seconds(running.elapsed));
+    let wide = names(state);
     let mut lines = Vec::new();
     for (at, row) in state.rows.iter().enumerate() {
-        let line = one(row, width, (elapsed.as_deref(), theme));
+        let line = one(row, (width, wide), (elapsed.as_deref(), theme));
         let chosen = at == state.selected && focused;
         lines.push(if chosen { line.patch_style(theme.selected) } else { line });
     }
@@ -24,7 +25,7 @@ pub fn lines(state: &State, width: u16, (focused, theme): (bool, &Theme)) -> Vec
         let elapsed = elapsed.clone().unwrap_or_default();
         lines.push(Line::from(vec![
             Span::styled(" … ", theme.running),
-            Span::raw(format!("{:<7} ", check.name())),
+            Span::raw(format!("{:<wide$} ", check.name())),
             Span::styled(format!("running {elapsed}"), theme.running),
         ]));
     }
@@ -41,14 +42,15 @@ pub fn style(verdict: CheckVerdict, theme: &Theme) -> Style {
     }
 }
 
-fn one(row: &Row, width: u16, (elapsed, theme): (Option<&str>, &Theme)) -> Line<'static> {
+fn one(row: &Row, (width, wide): (u16, usize), (elapsed, theme): (Option<&str>, &Theme)) -> Line<'static> {
     let record = &row.record;
     let (sign, sign_style) = match row.mark {
         Mark::Pending => ("…", theme.running),
         Mark::Fresh | Mark::Older => (record.verdict.sign(), style(record.verdict, theme)),
     };
     let base = if row.mark == Mark::Fresh { Style::default() } else { theme.dim };
-    let mut spans = vec![Span::styled(format!(" {sign} "), sign_style), Span::styled(head(record), base)];
+    let mut spans =
+        vec![Span::styled(format!(" {sign} "), sign_style), Span::styled(head(record, wide), base)];
     let right = match (row.mark, elapsed) {
         (Mark::Pending, Some(elapsed)) => format!("running {elapsed} "),
         (Mark::Older, _) => "earlier port ".into(),
@@ -64,10 +66,16 @@ fn one(row: &Row, width: u16, (elapsed, theme): (Option<&str>, &Theme)) -> Line<
     Line::from(spans)
 }
 
-fn head(record: &CheckRecord) -> String {
+/// Gives the column that the longest name needs.
+fn names(state: &State) -> usize {
+    let rows = state.rows.iter().map(|row| row.record.id.name().len());
+    rows.chain(state.waiting().iter().map(|id| id.name().len())).max().unwrap_or(0).max(7)
+}
+
+fn head(record: &CheckRecord, wide: usize) -> String {
     let twin = [record.variant.as_deref(), record.twin.as_deref()];
     let twin = twin.into_iter().flatten().map(one_line).collect::<Vec<_>>().join(" ");
-    format!("{:<7} {:<8} ", record.id.name(), truncate(&twin, 24))
+    format!("{:<wide$} {:<8} ", record.id.name(), truncate(&twin, 24))
 }
 
 /// Figure, bar, floor and place, as many as fit; the figure goes last.

@@ -130,3 +130,19 @@ fn nothing_breaks_at_any_size() {
         }
     }
 }
+
+#[test]
+fn a_comparison_says_what_is_worse_beyond_noise() {
+    let mut app = bench(80, 24);
+    failed(&mut app);
+    update(&mut app, 1_200, AppMsg::Key(Key::char('p')));
+    let mut result: RunResult = serde_json::from_str(RUN).expect("a stored run");
+    result.run_id = "20261124T000000-later".into();
+    for check in &mut result.checks {
+        check.figure = Some(crate::harness::data::Figure::Number(1e-7));
+        check.verdict = crate::harness::data::CheckVerdict::Pass;
+    }
+    post(&mut app, 2_000, Msg::Event(Box::new(Event::Finished { result: Box::new(result), seconds: 0.1 })));
+    update(&mut app, 2_200, AppMsg::Key(Key::char('c')));
+    insta::assert_snapshot!("compare_80", screen(&app));
+}

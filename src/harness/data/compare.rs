@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::data::{CheckRecord, CheckVerdict, Figure, StoredRun};
+use super::{CheckRecord, CheckVerdict, Figure, SCHEMA, StoredRun};
 
 /// Right ports were measured at up to this many times their rounding floor; see `docs/HARNESS.md`.
 const FLOOR_BAND: f64 = 10.0;
@@ -90,7 +90,7 @@ pub fn compare(before: &StoredRun, after: &StoredRun) -> Comparison {
     let gone = old.checks.iter().filter(|record| !new.checks.iter().any(|other| other.same_row(record)));
     rows.extend(gone.map(|record| row(Some(record), None)));
     Comparison {
-        schema: super::data::SCHEMA,
+        schema: SCHEMA,
         before: old.run_id.clone(),
         after: new.run_id.clone(),
         inputs: inputs(before, after),
@@ -190,7 +190,7 @@ fn inputs(before: &StoredRun, after: &StoredRun) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::data::{CheckError, CheckId, Kind};
+    use super::super::{CheckError, CheckId, Kind};
     use super::*;
 
     fn record(verdict: CheckVerdict, figure: f64, floor: Option<f64>) -> CheckRecord {
