@@ -53,6 +53,7 @@ def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
             "exact",
             "layerwise",
             "generate",
+            "follow",
             "decode",
             "template",
             "quantize",
@@ -165,6 +166,14 @@ class Port:
 
     def generate(self, prompt: str, tokens: int) -> Answer:
         return decode.generate(self.model(), self.tokenizer, prompt, tokens, self.emit)
+
+    def follow(self, prompt: list[int], tokens: list[int]) -> Answer:
+        """The port's best token at each step of a text that the reference wrote, in one pass."""
+        import mlx.core as mx
+
+        logits = self.model()(mx.array([[*prompt, *tokens[:-1]]]))
+        best = mx.argmax(logits[0, len(prompt) - 1 :], axis=-1)
+        return {"best": np.array(best.astype(mx.int32)).astype(np.int64)}, {}
 
     def decode(self, tokens: int) -> Answer:
         return decode.growth(self.model(), self.tokenizer, tokens, self.emit)

@@ -1,7 +1,8 @@
 """Upstream's `generate`: 200 greedy tokens. Beside it: where the text leaves the reference's, how near a tie.
 
-Greedy texts of two right implementations part sooner or later, at a step where two tokens were almost equal.
-Parting where the reference's best was clearly ahead is suspect.
+Greedy texts of two right implementations part sooner or later, at a step where two tokens were almost equal;
+what follows tells nothing. So the port also reads the reference's text, and its best token at every step is
+compared. Another choice where the reference's best was clearly ahead is suspect.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ def judge(case: Case, test: Test) -> Outcome:
     out = stdout.generate(meta, len(port["prompt"]), len(port["tokens"]))
     reference, told = case.reference("generate", **_params(case))
     verdict, figures, findings = _compare(case, reference, port)
+    if verdict != "fail":
+        following, more = _follow(case, test, reference, figures)
+        findings += more
+        verdict = "suspect" if more else verdict
+        seconds += following
     if case.generate_tokens < facts.GENERATE_TOKENS:
         findings.append(shorter(case.generate_tokens, facts.GENERATE_TOKENS))
     found = case.record(
@@ -75,6 +81,25 @@ def _compare(
         f"{'near a tie' if tie else 'not a tie'} (rounding moves a logit by up to {figures['noise']:.2g})."
     )
     return "pass" if tie else "suspect", figures, [{"id": "divergence", "text": text}]
+
+
+def _follow(
+    case: Case, test: Test, reference: dict[str, np.ndarray], figures: dict[str, Any]
+) -> tuple[float, list[dict[str, str]]]:
+    """Adds to the figures: the share of steps with the reference's choice, and the clearest other choice."""
+    ids = {"prompt": reference["prompt"].tolist(), "tokens": reference["tokens"].tolist()}
+    port, _, seconds = case.port("follow", test.limit, **ids)
+    other = port["best"] != reference["tokens"]
+    margins = np.where(other, reference["margins"], 0.0)
+    figures["followed"] = float(1 - other.mean())
+    figures["clearest_other"] = clearest = float(margins.max())
+    if clearest <= TIE * figures["noise"]:
+        return seconds, []
+    at = int(margins.argmax())
+    text = (
+        f"Reading the reference's text, it prefers another token at {at}: the best was {clearest:.2g} ahead."
+    )
+    return seconds, [{"id": "other choice", "text": text}]
 
 
 def _noise(case: Case) -> float:
