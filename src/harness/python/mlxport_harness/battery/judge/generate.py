@@ -96,9 +96,7 @@ def _follow(
     if clearest <= TIE * figures["noise"]:
         return seconds, []
     at = int(margins.argmax())
-    text = (
-        f"Reading the reference's text, it prefers another token at {at}: the best was {clearest:.2g} ahead."
-    )
+    text = f"On the reference's text it prefers another token at {at}: the best was {clearest:.2g} ahead."
     return seconds, [{"id": "other choice", "text": text}]
 
 
