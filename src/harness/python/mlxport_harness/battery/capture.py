@@ -21,11 +21,11 @@ class Call:
 class Capture:
     def __init__(self, model: Any) -> None:
         self.model, self.calls = model, []
-        inner = _inner(model)
-        self.layers = list(inner.layers)
-        self.norm = getattr(inner, "norm", None)
+        inside = inner(model)
+        self.layers = list(inside.layers)
+        self.norm = getattr(inside, "norm", None)
         self._numbers = {id(layer): n for n, layer in enumerate(self.layers)}
-        self._originals = {cls: _call_of(cls) for cls in {type(layer) for layer in self.layers}}
+        self._originals = {cls: call_of(cls) for cls in {type(layer) for layer in self.layers}}
         for cls, original in self._originals.items():
             cls.__call__ = self._wrapped(original)
 
@@ -59,11 +59,11 @@ def untap(model: Any) -> None:
             cls.__call__ = original
 
 
-def _call_of(cls: type) -> Any:
+def call_of(cls: type) -> Any:
     return next(c.__dict__["__call__"] for c in cls.__mro__ if "__call__" in c.__dict__)
 
 
-def _inner(model: Any) -> Any:
+def inner(model: Any) -> Any:
     current = model
     for _ in range(5):
         if hasattr(current, "layers") and hasattr(current, "norm"):

@@ -124,9 +124,6 @@ class Case:
                 "bug", f"The reference's {stage} was not recorded.", "Please report this."
             ) from None
 
-    def path(self, stage: str, **params: Any) -> Path:
-        return self._path(stage, params)
-
     def _path(self, stage: str, params: dict[str, Any]) -> Path:
         digest = hashlib.sha256(_request(stage, params).encode()).hexdigest()[:20]
         return self.states_dir / f"{stage}-{digest}.bin"
@@ -176,12 +173,6 @@ class Case:
         except PortFault as fault:
             self._unloadable = fault
             raise
-
-    def port_inbox(self) -> Path:
-        """A folder that the port can read."""
-        if self._port is None or self._port.lost is not None:
-            self._start_port()
-        return self._port.out_dir
 
     def _start_port(self) -> None:
         job = {

@@ -49,10 +49,9 @@ def estimate(
     passes += 1 if chosen & {"predictions", "layers"} else 0
     port = 2 * checkpoint.bytes / rates["load"] + passes * PROMPT * size / rates["forward"]
     generation = port_tokens * size / rates["decode"]
-    widths = 2 if float32 else 1
     reference = 0.0
     if not known:
-        reference_passes = widths * (
+        reference_passes = 2 * (
             bool(chosen & {"predictions", "layers", "exact"}) + bool(chosen & {"quality", "quant"})
         )
         reference = checkpoint.bytes / rates["load"] + reference_passes * PROMPT * size / rates["reference"]
@@ -76,7 +75,7 @@ def words(found: dict[str, Any]) -> str:
     text = f"about {minutes:.0f} min" if minutes >= 2 else f"about {found['seconds']:.0f} s"
     if found["generation_seconds"] > 0:
         text += f", of it {found['generation_seconds'] / 60:.1f} min generation"
-    width = "float32 fits" if found["float32"] else "float32 does not fit, so exactness goes layer by layer"
+    width = "float32 fits" if found["float32"] else "float32 goes layer by layer"
     return (
         f"{found['parameters'] / 1e6:,.0f} million parameters: {text}; {found['memory_gb']:.1f} GB memory, "
         f"{found['read_gb']:.1f} GB read, {found['disk_gb']:.1f} GB written; {width} ({found['rates']})"

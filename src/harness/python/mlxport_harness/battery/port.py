@@ -20,7 +20,7 @@ import numpy as np
 from mlxport_harness import isolate, preload
 from mlxport_harness.battery import answer, decode, template_probe
 from mlxport_harness.battery.answer import Answer
-from mlxport_harness.battery.capture import Capture, untap
+from mlxport_harness.battery.capture import Capture, call_of, inner, untap
 from mlxport_harness.errors import PortFault
 from mlxport_harness.port import load, shims
 from mlxport_harness.port.taps import Taps
@@ -51,7 +51,6 @@ def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
             "dtype",
             "forward",
             "exact",
-            "layerwise",
             "generate",
             "follow",
             "decode",
@@ -130,39 +129,16 @@ class Port:
         mx.clear_cache()
         return arrays, {"dtype": _name(logits.dtype)}
 
-    def exact(self, text: str) -> Answer:
-        """Logits in float32. Weights are widened and narrowed one by one: never all in both forms."""
+    def exact(self, text: str, layerwise: bool) -> Answer:
+        """Logits in float32, the weights widened all, or layer by layer as each runs."""
         import mlx.core as mx
 
         model, ids = self.model(), self.tokenizer.encode(text)
-        with _widened(model):
+        with _streamed(model) if layerwise else _widened(model):
             logits = model(mx.array([ids]))
             mx.eval(logits)
         mx.clear_cache()
         return _arrays(ids, logits), {"dtype": _name(logits.dtype)}
-
-    def layerwise(self, text: str, taken: str) -> Answer:
-        """Each layer alone in float32 on the reference's input of it, with the mask the port itself made."""
-        import mlx.core as mx
-
-        from mlxport_harness import states
-
-        model, ids = self.model(), self.tokenizer.encode(text)
-        inputs = states.load(Path(taken))[0]["in"]
-        capture = Capture(model)
-        mx.eval(capture.run(mx.array([ids])))
-        capture.undo()
-        outputs = []
-        for number, call in enumerate(capture.calls):
-            args = (mx.array(inputs[number][None]), *map(_wide_value, call.args[1:]))
-            kwargs = {k: _wide_value(v) for k, v in call.kwargs.items()}
-            with _widened(call.module):
-                out = call.module(*args, **kwargs)
-                out = out[0] if isinstance(out, tuple) else out
-                mx.eval(out)
-            outputs.append(load_numbers(out[0]))
-            mx.clear_cache()
-        return {"ids": np.array(ids, np.int64), "out": np.stack(outputs)}, {}
 
     def generate(self, prompt: str, tokens: int) -> Answer:
         return decode.generate(self.model(), self.tokenizer, prompt, tokens, self.emit)
@@ -306,16 +282,26 @@ def _parameters(model: Any) -> list[tuple[str, Any]]:
 
 
 @contextlib.contextmanager
-def _widened(module: Any) -> Any:
-    """float32 within, as it was after: bfloat16 to float32 and back loses nothing."""
+def _widened(module: Any, leave: tuple[Any, ...] = ()) -> Any:
+    """float32 within, as it was after: bfloat16 to float32 and back loses nothing.
+
+    One parameter at a time, so that not all are there in both forms. `leave`: modules not to be touched.
+    """
     import mlx.core as mx
     from mlx.utils import tree_unflatten
 
-    before = {k: v.dtype for k, v in _parameters(module) if mx.issubdtype(v.dtype, mx.floating)}
+    left = {id(v) for other in leave for _, v in _parameters(other)}
+    before = {
+        k: v.dtype
+        for k, v in _parameters(module)
+        if id(v) not in left and mx.issubdtype(v.dtype, mx.floating)
+    }
 
     def cast(kinds: dict[str, Any]) -> None:
-        for name, value in _parameters(module):
-            if name in kinds and value.dtype != kinds[name]:
+        values = dict(_parameters(module))
+        for name in kinds:
+            value = values.pop(name)
+            if value.dtype != kinds[name]:
                 value = value.astype(kinds[name])
                 mx.eval(value)
                 module.update(tree_unflatten([(name, value)]))
@@ -327,12 +313,34 @@ def _widened(module: Any) -> Any:
         cast(before)
 
 
-def _wide_value(value: Any) -> Any:
+@contextlib.contextmanager
+def _streamed(model: Any) -> Any:
+    """Each layer is wide while it runs; what is around the layers, throughout."""
     import mlx.core as mx
 
-    if isinstance(value, mx.array) and mx.issubdtype(value.dtype, mx.floating):
-        return value.astype(mx.float32)
-    return value
+    layers = inner(model).layers
+    numbers = {id(layer) for layer in layers}
+    originals = {cls: call_of(cls) for cls in {type(layer) for layer in layers}}
+
+    def wrapped(original: Any) -> Any:
+        def call(module: Any, *args: Any, **kwargs: Any) -> Any:
+            if id(module) not in numbers:
+                return original(module, *args, **kwargs)
+            with _widened(module):
+                output = original(module, *args, **kwargs)
+                mx.eval(output)
+            return output
+
+        return call
+
+    for cls, original in originals.items():
+        cls.__call__ = wrapped(original)
+    try:
+        with _widened(model, tuple(layers)):
+            yield
+    finally:
+        for cls, original in originals.items():
+            cls.__call__ = original
 
 
 def _is_module(value: Any) -> bool:

@@ -2,12 +2,13 @@
 
 float32 first where it fits, then the same weights in their own dtype: a second model is built around them,
 so that what a class computes from its dtype (scales, frequencies) is what loading in that dtype gives, and
-each weight is dropped as its narrower copy is made. Nothing here sees the port.
+each weight is dropped as its narrower copy is made. Where it does not fit, one layer is wide at a time.
+Nothing here sees the port.
 """
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import gc
 import os
 from pathlib import Path
@@ -31,7 +32,6 @@ def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
     reference = Reference(Path(job["folder"]), job["dtype"], job["float32"], job["remote_code"])
     handlers = {
         "forward": reference.forward,
-        "layerwise": reference.layerwise,
         "generate": reference.generate,
         "template": reference.template,
     }
@@ -67,47 +67,17 @@ class Reference:
         """
         import torch
 
-        model = self.wide() if width == "float32" else self.native()
         ids = self.tokenizer.encode(text)
-        out = model(torch.tensor([ids]), output_hidden_states=hidden, use_cache=False)
+        streamed = width == "float32" and not self.float32
+        model = self.wide() if width == "float32" and self.float32 else self.native()
+        with _streamed(model) if streamed else contextlib.nullcontext():
+            out = model(torch.tensor([ids]), output_hidden_states=hidden, use_cache=False)
         arrays = {"ids": np.array(ids, np.int64), "logits": _numbers(out.logits[0])}
         if hidden:
             depth = model.config.get_text_config().num_hidden_layers
             states = out.hidden_states[1 : depth + 1]
             arrays["layers"] = np.stack([_numbers(h[0]) for h in states])
         return arrays, {"dtype": str(out.logits.dtype).rpartition(".")[2]}
-
-    def layerwise(self, text: str) -> Answer:
-        """Each layer alone in float32: its input (rounded to the own dtype), and its output from there.
-
-        For a checkpoint whose float32 form does not fit: one layer is wide at a time.
-        """
-        import torch
-
-        model = self.native()
-        layers = _layers(model)
-        calls: list[Any] = []
-        hooks = [
-            layer.register_forward_pre_hook(
-                lambda module, args, kwargs: calls.append((args, kwargs)), with_kwargs=True
-            )
-            for layer in layers
-        ]
-        ids = self.tokenizer.encode(text)
-        model(torch.tensor([ids]), use_cache=False)
-        for hook in hooks:
-            hook.remove()
-        taken, given = [], []
-        for layer, (args, kwargs) in zip(layers, calls, strict=True):
-            wide = copy.deepcopy(layer).float()
-            args, kwargs = _widen(args), _widen(kwargs)
-            out = wide(*args, **kwargs)
-            out = out[0] if isinstance(out, tuple) else out
-            first = args[0] if args else kwargs["hidden_states"]
-            taken.append(_numbers(first[0]))
-            given.append(_numbers(out[0] if out.dim() == 3 else out))
-            del wide
-        return {"ids": np.array(ids, np.int64), "in": np.stack(taken), "out": np.stack(given)}, {}
 
     def generate(self, prompt: str, tokens: int) -> Answer:
         """Greedy ids, and how far the best logit was above the second at each step."""
@@ -222,6 +192,41 @@ def _no_init() -> Any:
     return no_init_weights()
 
 
+@contextlib.contextmanager
+def _streamed(model: Any) -> Any:
+    """A float32 pass of a checkpoint whose float32 form does not fit: each layer is wide while it runs.
+
+    What is around the layers is wide throughout, so the stream, masks and rotations are float32 as well.
+    Narrowing again loses nothing: the values came from there.
+    """
+    layers = _layers(model)
+    inside = {id(p) for layer in layers for p in layer.parameters()}
+    outer = [p for p in model.parameters() if id(p) not in inside and p.is_floating_point()]
+    kept: dict[int, list[tuple[Any, Any]]] = {}
+
+    def widen(module: Any, _args: Any) -> None:
+        kept[id(module)] = [(p, p.dtype) for p in module.parameters() if p.is_floating_point()]
+        for parameter, _ in kept[id(module)]:
+            parameter.data = parameter.data.float()
+
+    def narrow(module: Any, _args: Any, _output: Any) -> None:
+        for parameter, kind in kept.pop(id(module)):
+            parameter.data = parameter.data.to(kind)
+
+    before = [(p, p.dtype) for p in outer]
+    hooks = [layer.register_forward_pre_hook(widen) for layer in layers]
+    hooks += [layer.register_forward_hook(narrow) for layer in layers]
+    try:
+        for parameter in outer:
+            parameter.data = parameter.data.float()
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for parameter, kind in before:
+            parameter.data = parameter.data.to(kind)
+
+
 def _layers(model: Any) -> list[Any]:
     """The longest list of modules of one base: the decoder's layers."""
     import torch
@@ -232,18 +237,6 @@ def _layers(model: Any) -> list[Any]:
         if len(found) == depth:
             return list(found)
     raise Failure("reference", f"The reference has no list of {depth} layers.", "")
-
-
-def _widen(value: Any) -> Any:
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        return value.float() if value.is_floating_point() else value
-    if isinstance(value, (tuple, list)):
-        return type(value)(map(_widen, value))
-    if isinstance(value, dict):
-        return {k: _widen(v) for k, v in value.items()}
-    return value
 
 
 def _numbers(tensor: Any) -> np.ndarray:

@@ -15,7 +15,6 @@ from mlxport_harness.battery.judge import predictions
 from mlxport_harness.battery.plan import Test
 
 FLOOR = 1e-4
-WITHOUT_FLOOR = (0.05, 0.2)
 
 
 def needs(case: Case) -> list[tuple[str, dict[str, Any]]]:
@@ -33,19 +32,12 @@ def judge(case: Case, test: Test) -> Outcome:
         )
         return Outcome(case.record(test, "fail", findings=[{"id": "shape", "text": text}]), f"{text}\n", 1)
     rows = [
-        _row(case, n, wide["layers"][n], native["layers"][n], port["layers"][n])
-        for n in range(len(port["layers"]))
+        _row(n, wide["layers"][n], native["layers"][n], port["layers"][n]) for n in range(len(port["layers"]))
     ]
     worst = max(rows, key=lambda r: r["multiple"])
-    if case.float32:
-        verdict = measure.by_noise(worst["multiple"])
-    else:
-        low, high = WITHOUT_FLOOR
-        verdict = "pass" if worst["multiple"] <= low else "suspect" if worst["multiple"] <= high else "fail"
-    first = next(
-        (r for r in rows if r["multiple"] > (measure.PASS if case.float32 else WITHOUT_FLOOR[0])), None
-    )
-    findings = [] if case.float32 else [predictions.NO_FLOOR]
+    verdict = measure.by_noise(worst["multiple"])
+    first = next((r for r in rows if r["multiple"] > measure.PASS), None)
+    findings = []
     if first:
         text = f"Leaves the reference at {first['layer']}: {first['multiple']:.2g} times its rounding."
         findings.append({"id": "layer", "text": text})
@@ -54,8 +46,8 @@ def judge(case: Case, test: Test) -> Outcome:
         test,
         verdict,
         figure=worst["multiple"],
-        unit="× floor" if case.float32 else "relative",
-        bar=measure.PASS if case.float32 else WITHOUT_FLOOR[0],
+        unit="× floor",
+        bar=measure.PASS,
         metric=f"error of the median token, worst layer ({worst['layer']})",
         seconds=seconds,
         findings=findings,
@@ -72,12 +64,10 @@ def judge(case: Case, test: Test) -> Outcome:
     return Outcome(found, stdout.layers(table, about))
 
 
-def _row(case: Case, number: int, wide: Any, native: Any, port: Any) -> dict[str, Any]:
+def _row(number: int, wide: Any, native: Any, port: Any) -> dict[str, Any]:
     """`multiple`: of the floor, on ordinary channels or on the outlier ones, whichever is worse."""
     ours = measure.per_token(wide, port)
     row = {"layer": f"layer {number}", **ours}
-    if not case.float32:
-        return row | {"multiple": max(ours.get("median", 0.0), ours.get("outlier_median", 0.0))}
     floor = measure.per_token(wide, native)
     multiples = [
         ours[k] / max(floor[k], FLOOR) for k in ("median", "outlier_median") if k in ours and k in floor

@@ -22,8 +22,7 @@ def needs(case: Case) -> list[tuple[str, dict[str, Any]]]:
 
 
 def passes(case: Case, text: str, hidden: bool) -> list[tuple[str, dict[str, Any]]]:
-    widths = ["float32", "native"] if case.float32 else ["native"]
-    return [("forward", {"text": text, "width": w, "hidden": hidden}) for w in widths]
+    return [("forward", {"text": text, "width": w, "hidden": hidden}) for w in ("float32", "native")]
 
 
 def judge(case: Case, test: Test) -> Outcome:
@@ -33,9 +32,6 @@ def judge(case: Case, test: Test) -> Outcome:
         return wrong
     as_upstream = measure.upstream_predictions(wide["logits"], port["logits"])
     verdict, fields = compare(port, wide, native)
-    if not case.float32:
-        verdict = {"SUCCESS": "pass", "PARTIAL": "suspect", "FAILURE": "fail"}[as_upstream["verdict"]]
-        fields["findings"].append(NO_FLOOR)
     found = case.record(test, verdict, seconds=seconds, **fields)
     found["upstream"] = {k: v for k, v in as_upstream.items() if k != "tops"}
     about = {
@@ -47,18 +43,10 @@ def judge(case: Case, test: Test) -> Outcome:
     return Outcome(found, stdout.predictions(as_upstream, about))
 
 
-NO_FLOOR = {
-    "id": "no float32",
-    "text": "The float32 reference does not fit: no noise floor, upstream's rule decides; see exact.",
-}
-
-
 def references(case: Case, text: str, hidden: bool) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """float32, or what stands in for it; and the checkpoint's own dtype."""
-    native = case.reference("forward", text=text, width="native", hidden=hidden)[0]
-    if not case.float32:
-        return native, native
-    return case.reference("forward", text=text, width="float32", hidden=hidden)[0], native
+    """In float32, and in the checkpoint's own dtype."""
+    wide = case.reference("forward", text=text, width="float32", hidden=hidden)[0]
+    return wide, case.reference("forward", text=text, width="native", hidden=hidden)[0]
 
 
 def compare(
