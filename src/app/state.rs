@@ -63,6 +63,7 @@ impl State {
             "layout": self.choice,
             "model_type": self.facts.model_type,
             "configs": self.facts.configs,
+            "played": self.facts.demo.as_ref().map(|demo| demo.played),
         });
         let panes = PaneId::ALL.map(|pane| (pane.title().to_lowercase(), self.panes.get(pane).save()));
         std::iter::once(("app".to_string(), own)).chain(panes).collect()

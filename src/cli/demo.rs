@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{Common, output};
-use crate::config::{MlxLmSource, Provider, PushMode, Setting, Source};
+use crate::config::{Home, MlxLmSource, Provider, PushMode, Setting, Settings, Source};
 use crate::runtime::{self, DemoOptions, Mode, Options, Start, demo};
 use crate::session::data::Header;
 use crate::util::blame::Report;
@@ -20,6 +20,27 @@ pub struct Args {
     recording: Option<PathBuf>,
 }
 
+/// A recording fits one baseline and one endpoint, whatever the person's settings are; its fork is always local.
+fn settle(settings: &mut Settings, model: &str) {
+    settings.mlx_lm = Setting { value: MlxLmSource::Pypi, source: Source::Flag("--mlx-lm") };
+    settings.provider = Setting::default(Provider::OpenaiCompatible);
+    settings.model = Setting::default(Some(format!("{model} (recorded)")));
+    settings.api_key = Setting::default(None);
+    settings.fork = Setting::default(None);
+    settings.push = Setting::default(PushMode::Push);
+}
+
+/// Goes on with an earlier demo in its folder: what was played stays, the rest of the recording is played by keys.
+pub(super) fn resume(home: Home, id: String, mut options: Options) -> Result<ExitCode, Report> {
+    let demo = demo::options(&home)?;
+    let model = demo.recording()?.header.model;
+    options.settings.home.value = home;
+    settle(&mut options.settings, &model);
+    options.demo = Some(demo);
+    options.start = Start::Resume { id };
+    runtime::run(options)
+}
+
 /// Plays the demo in a workspace of its own.
 pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     let mode = if args.auto { Mode::Auto } else { Mode::Keys };
@@ -29,13 +50,8 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     let (home, lock) = demo::home(&settings.home.value, &id::new_id())?;
     settings.home.value = home;
     demo.lock = Some(lock);
-    // A recording fits one baseline and one endpoint, whatever the person's settings are; its fork is always local.
-    settings.mlx_lm = Setting { value: MlxLmSource::Pypi, source: Source::Flag("--mlx-lm") };
-    settings.provider = Setting::default(Provider::OpenaiCompatible);
-    settings.model = Setting::default(Some(format!("{model} (recorded)")));
-    settings.api_key = Setting::default(None);
-    settings.fork = Setting::default(None);
-    settings.push = Setting::default(PushMode::Push);
+    settle(&mut settings, &model);
+    demo::keep_recording(&demo, &settings.home.value)?;
     if common.plain {
         output::line(
             "[demo] This is a recorded session: the model's words and the person's acts are replayed;",
@@ -45,6 +61,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
         );
     }
     let mut options = Options::new(settings);
+    options.farewell = Some(output::line);
     options.plain = common.plain.then_some(output::line as fn(&str));
     options.start = Start::New { model_type: Some(model_type) };
     options.configs = demo::configs(&demo, &options.settings.home.value)?;

@@ -37,8 +37,14 @@ pub fn resume(args: ResumeArgs, common: &Common) -> Result<ExitCode, Report> {
     let mut options = super::open::options(common)?;
     options.configs = super::open::named(args.configs)?;
     let home = &options.settings.home.value;
-    let id = session::find(home, args.id.as_deref()).map_err(|error| Report::from(&error))?;
-    options.start = Start::Resume { id };
+    match session::find(home, args.id.as_deref()) {
+        Ok(id) => options.start = Start::Resume { id },
+        // A demo's session is in the demo's own folder; the person's own sessions come first.
+        Err(error) => match runtime::demo::again(home, args.id.as_deref()) {
+            Some((home, id)) => return super::demo::resume(home, id, options),
+            None => return Err(Report::from(&error)),
+        },
+    }
     runtime::run(options)
 }
 

@@ -23,6 +23,8 @@ const CONFIGS: [(&str, &str); 2] = [
     ("defaults", include_str!("../../recordings/arcee/defaults/config.json")),
     ("yarn", include_str!("../../recordings/arcee/yarn/config.json")),
 ];
+/// A recording of the person's, in the demo's folder.
+const RECORDING: &str = "recording.jsonl";
 /// Workspaces of earlier demos that are kept to look at.
 const KEPT: usize = 1;
 
@@ -103,19 +105,46 @@ pub fn home(of: &Home, session: &str) -> Result<(Home, FileLock), Report> {
     Ok((of.nested(folder), lock))
 }
 
+/// Keeps a recording of the person's in the demo's folder, so that the demo can be gone on with.
+pub fn keep_recording(options: &DemoOptions, home: &Home) -> Result<(), Report> {
+    let Some(path) = &options.recording else { return Ok(()) };
+    let text = fs::read_text(path).map_err(|error| Report::from(&error))?;
+    fs::write_atomic(&home.root().join(RECORDING), text.as_bytes()).map_err(|error| Report::from(&error))
+}
+
+/// Finds the demo below a data folder that has a session whose id starts so; the newest demo where nothing is named.
+pub fn again(of: &Home, id: Option<&str>) -> Option<(Home, String)> {
+    let entries = std::fs::read_dir(of.root().join("demo")).ok()?;
+    let mut demos: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    demos.sort();
+    demos.into_iter().rev().find_map(|folder| {
+        let home = of.nested(folder);
+        let found = crate::session::find(&home, id).ok()?;
+        Some((home, found))
+    })
+}
+
+/// What an earlier demo in this folder plays.
+pub fn options(home: &Home) -> Result<DemoOptions, Report> {
+    let lock = FileLock::try_now(&home.root().join("lock")).map_err(|error| Report::from(&error))?;
+    let recording = Some(home.root().join(RECORDING)).filter(|path| path.is_file());
+    Ok(DemoOptions { recording, mode: Mode::Keys, lock: Some(lock) })
+}
+
 impl Demo {
-    /// Serves the recording and takes its steps.
-    pub async fn start(options: &DemoOptions, services: &Services) -> Result<Self, Report> {
+    /// Serves the recording and takes its steps, without those that an earlier run of this demo played.
+    pub async fn start(options: &DemoOptions, played: usize, services: &Services) -> Result<Self, Report> {
         let recording = options.recording()?;
         let steps = recording.person_steps().into_iter().map(|TimedStep { step, .. }| step);
-        let steps = steps.collect::<std::collections::VecDeque<_>>();
+        let mut steps = steps.collect::<std::collections::VecDeque<_>>();
+        let total = steps.len();
+        steps.drain(..played.min(total));
         let pace = if options.mode == Mode::Auto { Pace::Instant } else { Pace::READING };
         let endpoint = RecordedEndpoint::bind(recording, pace).await.map_err(|error| Report::from(&error))?;
         services.set_endpoint(endpoint.base_url().to_string());
         let cancel = CancellationToken::new();
         super::jobs::serve(endpoint.run(cancel.clone()));
         let workspace = services.home().root().to_path_buf();
-        let total = steps.len();
         Ok(Self { steps, total, mode: options.mode, workspace, _endpoint: cancel.drop_guard() })
     }
 

@@ -77,7 +77,7 @@ pub fn run(options: Options) -> Result<ExitCode, Report> {
             None => screen(&options.settings, &mut state)?,
         };
         let demo = match &options.demo {
-            Some(demo) => Some(Demo::start(demo, &services).await?),
+            Some(demo) => Some(Demo::start(demo, played(live.as_ref()), &services).await?),
             None => None,
         };
         state.facts.demo = demo.as_ref().map(Demo::facts);
@@ -96,6 +96,12 @@ pub fn run(options: Options) -> Result<ExitCode, Report> {
         say(&format!("session {id} is saved; go on with: mlxport resume {id}"));
     }
     ended.map(|(code, _)| code)
+}
+
+/// How many of its steps an earlier run of the demo played.
+fn played(live: Option<&Live>) -> usize {
+    let kept = live.and_then(|live| live.panes.get("app")?["played"].as_u64());
+    kept.and_then(|played| usize::try_from(played).ok()).unwrap_or(0)
 }
 
 fn report(error: &impl Explain) -> Report {
@@ -119,6 +125,7 @@ fn open_session(
                 model_type: model_type.clone().unwrap_or_default(),
                 created: id::timestamp(),
                 model: options.settings.model.value.clone().unwrap_or_default(),
+                recording: options.demo.is_some(),
                 ..Header::default()
             };
             let writer = session::create(home, header.clone(), redactor, events);

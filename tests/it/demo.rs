@@ -92,3 +92,27 @@ fn press_until(pty: &mut Pty, key: &str, text: &str) {
     }
     panic!("{text:?} never came\n{}", pty.screen());
 }
+
+#[test]
+fn a_demo_that_was_killed_is_gone_on_with() {
+    let home = test_home();
+    let mut pty = Pty::mlxport(home.root(), &["demo"], (80, 24));
+    press_until(&mut pty, "\x1b[19~", "play: accept the edit");
+    pty.wait_for("Waiting for you");
+    let id = {
+        pty.send("\x11");
+        assert_eq!(pty.wait_exit(), 0);
+        let said = String::from_utf8_lossy(&pty.output()).into_owned();
+        let after = said.rsplit("mlxport resume ").next().expect("how to go on").to_string();
+        after.split_whitespace().next().expect("an id").to_string()
+    };
+    let mut again = Pty::mlxport(home.root(), &["resume", &id], (80, 24));
+    again.wait_for("Recorded words and acts");
+    again.wait_for("Waiting for you");
+    again.wait_for("play: accept the edit");
+    press_until(&mut again, "\x1b[19~", "✗ exact");
+    again.signal(nix::sys::signal::Signal::SIGKILL);
+    again.wait_exit();
+    let last = Pty::mlxport(home.root(), &["resume", &id], (80, 24));
+    last.wait_for("✗ exact");
+}
