@@ -20,93 +20,35 @@ from mlxport_harness import states
 from mlxport_harness.errors import Failure
 from mlxport_harness.reference.taps import Taps
 from mlxport_harness.twin import shrink as shrinker
+from mlxport_harness.twin.build import build, first_line, token_ids, twin_config
 from mlxport_harness.twin.weights import fill
 
 TWINS = {"std 1.0": 1.0, "std 0.05": 0.05}
 FLOOR_LIMIT = {"std 1.0": 1e-5, "std 0.05": 1e-4}
-TOKENS = 40
 PERTURBATIONS = 3
 SEEDS = 3
-LARGEST = 30_000_000
 
 
 def record(job: dict[str, Any], emit: Any, _commands: Any) -> None:
     """Fills `twin_dir` (weights and configs, which the port may read) and `states_dir` (which it may not)."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    config, raw = twin_config(job["model_type"], job["raw"])
+    config, raw, notes = twin_config(job["model_type"], job["raw"])
     temporary = Path(job["twin_dir"] + f".{os.getpid()}")
     best: tuple[float, int] | None = None
     for seed in range(job["seed"], job["seed"] + SEEDS):
-        floors = _one_seed(config, raw, seed, temporary, emit)
+        floors = _one_seed(config, raw, notes, seed, temporary, emit)
         worst = max(floors[t] / FLOOR_LIMIT[t] for t in TWINS)
         if worst <= 1:
             break
         best = min(best or (worst, seed), (worst, seed))
     else:
-        _one_seed(config, raw, best[1] if best else job["seed"], temporary, emit)
+        _one_seed(config, raw, notes, best[1] if best else job["seed"], temporary, emit)
     _publish(temporary, Path(job["twin_dir"]), Path(job["states_dir"]))
 
 
-def twin_config(model_type: str, raw: dict[str, Any] | None) -> tuple[Any, dict[str, Any] | None]:
-    """The class's config of the twin, and the twin's config in the file's own spelling."""
-    from transformers import AutoConfig
-
-    try:
-        base = AutoConfig.for_model(model_type).to_dict() if raw is None else copy.deepcopy(raw)
-        small = shrinker.shrink(model_type, base, defaults=raw is None)
-        small.pop("model_type", None)
-        config = AutoConfig.for_model(model_type, **copy.deepcopy(small))
-    except Exception as error:
-        text = f"transformers rejects the twin's config of {model_type}: {first_line(error)}"
-        raise Failure("reference", text, "Give a released config.json with --config.") from None
-    return config, None if raw is None else {**small, "model_type": model_type}
-
-
-def build(config: Any) -> torch.nn.Module:
-    from transformers import AutoModelForCausalLM
-
-    config = copy.deepcopy(config)
-    size = _parameters(config)
-    if size > LARGEST:
-        text = f"The twin has {size / 1e6:.0f} million parameters: the rules do not shrink this config."
-        raise Failure("reference", text, "Add the architecture's width keys to twin/rules.json.")
-    for options in (
-        {"attn_implementation": "eager", "experts_implementation": "eager"},
-        {"attn_implementation": "eager"},
-        {},
-    ):
-        try:
-            model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, **options)
-            return model.float().eval()
-        except Exception as error:
-            last = error
-    raise Failure("reference", f"transformers cannot build the twin: {first_line(last)}", "")
-
-
-def _parameters(config: Any) -> int:
-    """Counted without memory; 0 where the class cannot be built so, then the memory watch guards."""
-    from transformers import AutoModelForCausalLM
-
-    try:
-        with torch.device("meta"):
-            return sum(
-                p.numel() for p in AutoModelForCausalLM.from_config(copy.deepcopy(config)).parameters()
-            )
-    except Exception:
-        return 0
-
-
-def _count(model: torch.nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters())
-
-
-def token_ids(seed: int, vocab: int) -> np.ndarray:
-    return np.random.default_rng(seed + 1).integers(3, vocab, size=(1, TOKENS), dtype=np.int64)
-
-
 def _one_seed(
-    config: Any, raw: dict[str, Any] | None, seed: int, folder: Path, emit: Any
+    config: Any, raw: dict[str, Any] | None, notes: dict[str, Any], seed: int, folder: Path, emit: Any
 ) -> dict[str, float]:
     shutil.rmtree(folder, ignore_errors=True)
     ids = token_ids(seed, config.get_text_config().vocab_size)
@@ -117,7 +59,7 @@ def _one_seed(
         fill(model, seed, std)
         saved = folder / "twin" / twin.replace(" ", "-")
         model.save_pretrained(saved)
-        _configs(saved, raw, config)
+        _configs(saved, raw, config, notes["filled"])
         arrays, meta = _states(model, torch.from_numpy(ids))
         floors[twin] = meta["floor"]
         (folder / "states").mkdir(exist_ok=True)
@@ -125,14 +67,15 @@ def _one_seed(
         if twin == "std 1.0":
             half = folder / "twin" / "bf16"
             model.to(torch.bfloat16).save_pretrained(half)
-            _configs(half, raw, config)
+            _configs(half, raw, config, notes["filled"])
     meta = {"ids": ids.tolist(), "seed": seed, "config": json.loads((saved / "config.json").read_text())}
+    meta |= notes
     meta["spellings"] = sorted(p.name for p in saved.iterdir() if p.is_dir())
     (folder / "twin" / "meta.json").write_text(json.dumps(meta))
     return floors
 
 
-def _configs(folder: Path, raw: dict[str, Any] | None, config: Any) -> None:
+def _configs(folder: Path, raw: dict[str, Any] | None, config: Any, filled: dict[str, Any]) -> None:
     """One subfolder per spelling of the config, each with a link to the same weights."""
     canonical = json.loads((folder / "config.json").read_text())
     for key, value in config.to_dict().items():
@@ -149,6 +92,8 @@ def _configs(folder: Path, raw: dict[str, Any] | None, config: Any) -> None:
         old = shrinker.legacy_spelling(full, renamed)
         spellings = {"new": full} | ({"legacy": old} if old else {})
     for name, content in spellings.items():
+        for key, value in filled.items():
+            content[key] = {**content.get(key, {}), **value} if isinstance(value, dict) else value
         (folder / name).mkdir()
         (folder / name / "config.json").write_text(json.dumps(content, indent=1))
         for weights in folder.glob("*.safetensors*"):
@@ -196,11 +141,6 @@ def relative(one: np.ndarray, other: np.ndarray) -> float:
     one, other = one.astype(np.float64), other.astype(np.float64)
     size = float(np.sqrt(np.square(other).sum()))
     return float(np.sqrt(np.square(one - other).sum())) / size if size else 0.0
-
-
-def first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:300] if text else ''}"
 
 
 def _publish(temporary: Path, twin_dir: Path, states_dir: Path) -> None:

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mlxport_harness.twin import layers, ties
+
 Config = dict[str, Any]
 
 
@@ -21,23 +23,30 @@ def rules() -> Config:
     return json.loads(Path(__file__).with_name("rules.json").read_text())
 
 
-def shrink(model_type: str, base: Config, defaults: bool) -> Config:
-    """The twin's config. `defaults`: from the class, so values are moved off their defaults too."""
+def shrink(model_type: str, base: Config, defaults: bool, lacks: Any = ()) -> Config:
+    """The twin's config. `defaults`: from the class, so values are moved off their defaults too.
+
+    `lacks`: keys that the port which upstream accepted does not declare (`accepted.py`).
+    """
     table = rules()
     own = table["types"].get(model_type, {})
+    base = {**base, **own.get("base", {})}
     small = {k: v for k, v in base.items() if k not in table["drop"] or k in own.get("keep", ())}
-    picks = _pick_layers(small, table, own)
+    picks = layers.pick(base, table, own)
     for key, value in list(small.items()):
-        small[key] = _value(key, value, table)
+        small[key] = _value(key, value, table, lacks)
+    ties.scale(small, base, table, own)
     _heads(small, base, defaults)
-    _layers(small, base, picks, table)
+    layers.apply(small, base, picks, table)
     if defaults:
         _unit(small, table)
+    ties.tie(small, base, table["ties"])
+    ties.tie(small, base, table["undeclared"], lacks)
     small.update(own.get("set", {}))
     _rope(small, table, own, defaults)
-    if isinstance(base.get("text_config"), dict):
-        inner = base["text_config"]
-        small["text_config"] = shrink(str(inner.get("model_type")), inner, defaults)
+    for key, inner in base.items():
+        if key.endswith("_config") and key != "per_layer_config" and isinstance(inner, dict) and key in small:
+            small[key] = shrink(str(inner.get("model_type")), inner, defaults, lacks)
     return small
 
 
@@ -87,9 +96,9 @@ def _legacy_rope(rope: Config) -> Config:
     return old
 
 
-def _value(key: str, value: Any, table: Config) -> Any:
-    if value is None:
-        return None
+def _value(key: str, value: Any, table: Config, lacks: Any) -> Any:
+    if value is None or (key in table["ones"] and value == 1) or (key in table["groups"] and key in lacks):
+        return value
     if key in table["set"]:
         new = table["set"][key]
         if isinstance(value, bool) or (value == 0 and key != "pad_token_id"):
@@ -97,6 +106,8 @@ def _value(key: str, value: Any, table: Config) -> Any:
         if isinstance(value, list):
             return [new] if key.endswith("token_id") else [new] * len(value)
         return new
+    if "vocab" in key and isinstance(value, int) and value > table["set"]["vocab_size"]:
+        return table["set"]["vocab_size"]
     if key in table["cap"] and isinstance(value, (int, float)):
         return min(value, table["cap"][key])
     return value
@@ -121,51 +132,21 @@ def _heads(small: Config, base: Config, defaults: bool) -> None:
             small["global_head_dim"] = 48
 
 
-def _pick_layers(base: Config, table: Config, own: Config) -> list[int]:
-    """Which of the original layers the twin keeps: all kinds, in order, at least `layers`."""
-    total = next((base[k] for k in table["layer_keys"] if isinstance(base.get(k), int)), 0)
-    wanted = own.get("layers", table["layers"])
-    period = next((base[k] for k in table["pattern"] if isinstance(base.get(k), int) and base[k] > 1), None)
-    if period and 2 * period <= total:
-        return [0, period - 1, period, 2 * period - 1]
-    per_layer = [v for v in base.values() if isinstance(v, (list, str)) and len(v) == total and total > 1]
-    kinds = [tuple(str(v[i]) for v in per_layer) for i in range(total)]
-    first = {kind: i for i, kind in reversed(list(enumerate(kinds)))}
-    picks = sorted(first.values())
-    for i in range(total):
-        if len(picks) >= wanted:
-            break
-        if i not in picks:
-            picks.append(i)
-    return sorted(picks)
-
-
-def _layers(small: Config, base: Config, picks: list[int], table: Config) -> None:
-    total = next((base[k] for k in table["layer_keys"] if isinstance(base.get(k), int)), 0)
-    for key in table["layer_keys"]:
-        if isinstance(small.get(key), int):
-            small[key] = len(picks)
-    for key, value in base.items():
-        if key in small and isinstance(value, (list, str)) and len(value) == total and total > 1:
-            chosen = [value[i] for i in picks]
-            small[key] = "".join(chosen) if isinstance(value, str) else chosen
-    for key in table["pattern"]:
-        if isinstance(small.get(key), int) and small[key] > 1 and 2 * small[key] <= total:
-            small[key] = 2
-
-
 def _unit(small: Config, table: Config) -> None:
     for key, value in small.items():
         for pattern, new in table["unit"].items():
-            if fnmatch.fnmatch(key, pattern) and isinstance(value, (int, float)) and value == 1:
+            if fnmatch.fnmatch(key, pattern) and isinstance(value, float) and value == 1:
                 small[key] = new
 
 
 def _rope(small: Config, table: Config, own: Config, defaults: bool) -> None:
-    theta = table["theta"] | own.get("theta", {})
     rope = small.get("rope_parameters")
     if isinstance(rope, dict):
-        for name, part in [("*", rope), *((k, v) for k, v in rope.items() if isinstance(v, dict))]:
+        parts = {k: v for k, v in rope.items() if isinstance(v, dict)}
+        theta = table["theta"] | own.get("theta", {})
+        if len({p.get("rope_theta") for p in parts.values()}) < 2:
+            theta = {"*": theta["*"]}
+        for name, part in [("*", rope), *parts.items()]:
             if defaults and "rope_theta" in part and not any(isinstance(v, dict) for v in part.values()):
                 part = dict(part, rope_theta=theta.get(name, theta["*"]))
             part = _rope_factors(part, small)

@@ -1,0 +1,55 @@
+"""Keys that released files carry and transformers' config class does not write.
+
+Only what an accepted port requires is filled in, from what the config says under another name; a port that reads
+an optional key which released files lack is not helped. Facts that no rule can know are `released` in rules.json.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlxport_harness.twin import accepted
+from mlxport_harness.twin import shrink as shrinker
+
+Config = dict[str, Any]
+
+
+def missing(model_type: str, config: Any, small: Config) -> Config:
+    """Keys to add to the twin's config.json; those of a nested config under its own key."""
+    table = shrinker.rules()
+    required = accepted.facts(model_type)["required"]
+    written = config.to_dict()
+    found = _of(model_type, config, written, required, table)
+    inner = written.get("text_config")
+    if isinstance(inner, dict):
+        text = config.get_text_config()
+        more = _of(str(text.model_type), text, inner, required, table)
+        if more:
+            found["text_config"] = more
+    return found
+
+
+def _of(model_type: str, config: Any, written: Config, required: list[str], table: Config) -> Config:
+    released = dict(table["types"].get(model_type, {}).get("released", {}))
+    for key in required:
+        if key not in written and key not in released and key not in table["spelled"]:
+            value = _value(key, config, written, table)
+            if value is not None:
+                released[key] = value
+    return released
+
+
+def _value(key: str, config: Any, written: Config, table: Config) -> Any:
+    """A property of the config, the same fact under another name, or a constant of the rules."""
+    value = getattr(config, key, None)
+    if isinstance(value, (bool, int, float, str, list)):
+        return value
+    rope = written.get("rope_parameters")
+    known = {**(rope if isinstance(rope, dict) else {}), **written}
+    for names in table["synonyms"]:
+        if key in names:
+            return next((known[n] for n in names if known.get(n) is not None), None)
+    for name, kinds in table["from_kinds"].items():
+        if key == name and isinstance(known.get(kinds["list"]), list):
+            return [kinds["values"].get(kind) for kind in known[kinds["list"]]]
+    return table["constants"].get(key)
