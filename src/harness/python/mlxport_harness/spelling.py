@@ -33,10 +33,15 @@ def verdict_of(rows: list[Record]) -> str:
 
 
 def distance(rows: list[Record]) -> tuple[int, int, float]:
-    """Orders outcomes: by verdict, then whether there are figures, then by the largest multiple of floor."""
+    """Orders outcomes: by verdict, then whether there are figures, then how far off.
+
+    Without figures, a port that did not even get its arguments is further off than one that did.
+    """
     rank = ORDER.index(verdict_of(rows))
     multiples = [r.get("multiple") for r in rows]
-    return (rank, sum(m is None for m in multiples), max((m or 0.0 for m in multiples), default=0.0))
+    refused = any(r["error"] and "required positional argument" in r["error"]["text"] for r in rows)
+    far = float(refused) if all(m is None for m in multiples) else max(m or 0.0 for m in multiples)
+    return (rank, sum(m is None for m in multiples), far)
 
 
 def _keys(one: dict[str, Any], other: dict[str, Any]) -> list[str]:

@@ -18,14 +18,16 @@ import torch
 
 from mlxport_harness import states
 from mlxport_harness.errors import Failure
+from mlxport_harness.reference import names
 from mlxport_harness.reference.taps import Taps
 from mlxport_harness.twin import shrink as shrinker
-from mlxport_harness.twin.build import build, first_line, token_ids, twin_config
+from mlxport_harness.twin.build import build, first_line, make, token_ids, twin_config
 from mlxport_harness.twin.weights import fill
 
 TWINS = {"std 1.0": 1.0, "std 0.05": 0.05}
 FLOOR_LIMIT = {"std 1.0": 1e-5, "std 0.05": 1e-4}
 PERTURBATIONS = 3
+__all__ = ["PERTURBATIONS", "TWINS", "build", "first_line", "record", "relative", "run", "twin_config"]
 SEEDS = 3
 
 
@@ -33,7 +35,7 @@ def record(job: dict[str, Any], emit: Any, _commands: Any) -> None:
     """Fills `twin_dir` (weights and configs, which the port may read) and `states_dir` (which it may not)."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    config, raw, notes = twin_config(job["model_type"], job["raw"])
+    config, raw, notes = make(job["model_type"], job["raw"])
     temporary = Path(job["twin_dir"] + f".{os.getpid()}")
     best: tuple[float, int] | None = None
     for seed in range(job["seed"], job["seed"] + SEEDS):
@@ -59,6 +61,7 @@ def _one_seed(
         fill(model, seed, std)
         saved = folder / "twin" / twin.replace(" ", "-")
         model.save_pretrained(saved)
+        names.release(saved, config.model_type)
         _configs(saved, raw, config, notes["filled"])
         arrays, meta = _states(model, torch.from_numpy(ids))
         floors[twin] = meta["floor"]
@@ -67,6 +70,7 @@ def _one_seed(
         if twin == "std 1.0":
             half = folder / "twin" / "bf16"
             model.to(torch.bfloat16).save_pretrained(half)
+            names.release(half, config.model_type)
             _configs(half, raw, config, notes["filled"])
     meta = {"ids": ids.tolist(), "seed": seed, "config": json.loads((saved / "config.json").read_text())}
     meta |= notes

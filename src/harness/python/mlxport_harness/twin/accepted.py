@@ -22,7 +22,7 @@ def table() -> dict[str, Any]:
 
 
 def facts(model_type: str) -> dict[str, list[str]]:
-    """`required`: arguments without a default. `lacks`: soft keys that it does not declare."""
+    """`required`: arguments without a default, `?` behind what may be null. `lacks`: soft keys that it does not declare."""
     return table()["types"].get(model_type, {"required": [], "lacks": []})
 
 
@@ -50,7 +50,8 @@ def _arguments(path: Path, seen: set[Path]) -> tuple[set[str], set[str]]:
                 if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
                     declared.add(field.target.id)
                     if field.value is None:
-                        required.add(field.target.id)
+                        kind = ast.unparse(field.annotation)
+                        required.add(field.target.id + ("?" if "Optional" in kind or "None" in kind else ""))
         if isinstance(node, ast.ImportFrom) and node.level == 1:
             names = [node.module] if node.module else [alias.name for alias in node.names]
             for name in names:

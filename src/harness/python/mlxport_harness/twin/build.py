@@ -22,8 +22,13 @@ TOKENS = 40
 Config = dict[str, Any]
 
 
-def twin_config(model_type: str, raw: Config | None) -> tuple[Any, Config | None, Config]:
-    """The class's config of the twin, the twin's config in the file's own spelling, and what was mended."""
+def twin_config(model_type: str, raw: Config | None) -> tuple[Any, Config | None]:
+    """The class's config of the twin, and the twin's config in the file's own spelling."""
+    return make(model_type, raw)[:2]
+
+
+def make(model_type: str, raw: Config | None) -> tuple[Any, Config | None, Config]:
+    """As `twin_config`, and notes: what was mended, and which keys of released files were filled in."""
     from transformers import AutoConfig
 
     base = _base(model_type, raw)
@@ -40,7 +45,7 @@ def twin_config(model_type: str, raw: Config | None) -> tuple[Any, Config | None
             text = f"transformers rejects the twin's config of {model_type}: {first_line(error)}"
             first = first or Failure("reference", text, "Give a released config.json with --config.")
         else:
-            filled = complete.missing(model_type, config, small) if raw is None else {}
+            filled = complete.missing(model_type, config) if raw is None else {}
             notes = {"mended": note, "filled": filled}
             return config, None if raw is None else {**small, "model_type": model_type}, notes
     raise first or Failure("reference", f"There is no twin of {model_type}.", "")

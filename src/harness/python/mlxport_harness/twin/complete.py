@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlxport_harness.twin import accepted
+from mlxport_harness.twin import accepted, ties
 from mlxport_harness.twin import shrink as shrinker
 
 Config = dict[str, Any]
 
 
-def missing(model_type: str, config: Any, small: Config) -> Config:
+def missing(model_type: str, config: Any) -> Config:
     """Keys to add to the twin's config.json; those of a nested config under its own key."""
     table = shrinker.rules()
     required = accepted.facts(model_type)["required"]
@@ -24,23 +24,43 @@ def missing(model_type: str, config: Any, small: Config) -> Config:
     if isinstance(inner, dict):
         text = config.get_text_config()
         more = _of(str(text.model_type), text, inner, required, table)
+        more |= found.pop("text_config", {})
         if more:
             found["text_config"] = more
+        if "vocab_size" not in written:
+            # A port may default it to the real size; the twin's is smaller.
+            found["vocab_size"] = inner["vocab_size"]
     return found
 
 
 def _of(model_type: str, config: Any, written: Config, required: list[str], table: Config) -> Config:
     released = dict(table["types"].get(model_type, {}).get("released", {}))
-    for key in required:
-        if key not in written and key not in released and key not in table["spelled"]:
+    released = {k: _path(v, written) for k, v in released.items()}
+    for name in required:
+        key = name.rstrip("?")
+        absent = key not in written or (written[key] is None and not name.endswith("?"))
+        if absent and key not in released and key not in table["spelled"]:
             value = _value(key, config, written, table)
             if value is not None:
                 released[key] = value
     return released
 
 
+def _path(value: Any, written: Config) -> Any:
+    """`=a.b` is what the twin's own config has there, `=2*a` a product: for facts that are sizes."""
+    if not isinstance(value, str) or not value.startswith("="):
+        return value
+    if "*" in value or "/" in value:
+        size = ties.evaluate(value[1:], written)
+        return None if size is None else int(size)
+    found: Any = written
+    for part in value[1:].split("."):
+        found = found[part]
+    return found
+
+
 def _value(key: str, config: Any, written: Config, table: Config) -> Any:
-    """A property of the config, the same fact under another name, or a constant of the rules."""
+    """A property of the config, the same fact under another name, a usual relation, or a constant of the rules."""
     value = getattr(config, key, None)
     if isinstance(value, (bool, int, float, str, list)):
         return value
@@ -49,7 +69,11 @@ def _value(key: str, config: Any, written: Config, table: Config) -> Any:
     for names in table["synonyms"]:
         if key in names:
             return next((known[n] for n in names if known.get(n) is not None), None)
-    for name, kinds in table["from_kinds"].items():
-        if key == name and isinstance(known.get(kinds["list"]), list):
-            return [kinds["values"].get(kind) for kind in known[kinds["list"]]]
+    kinds = table["from_kinds"].get(key)
+    if kinds and isinstance(known.get(kinds["list"]), list):
+        return [kinds["values"].get(kind) for kind in known[kinds["list"]]]
+    for expression in table["undeclared"].get(key, []):
+        size = ties.evaluate(expression, known)
+        if size is not None:
+            return int(size)
     return table["constants"].get(key)

@@ -23,7 +23,9 @@ def pick(base: Config, table: Config, own: Config) -> list[int]:
     wanted = min(own.get("layers", table["layers"]), count)
     while len(picks) < wanted:
         have = [kinds[i] for i in picks]
-        picks.append(min((i for i in range(count) if i not in picks), key=lambda i: (have.count(kinds[i]), i)))
+        picks.append(
+            min((i for i in range(count) if i not in picks), key=lambda i: (have.count(kinds[i]), i))
+        )
     return sorted(picks)
 
 

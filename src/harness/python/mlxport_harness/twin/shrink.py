@@ -42,11 +42,13 @@ def shrink(model_type: str, base: Config, defaults: bool, lacks: Any = ()) -> Co
         _unit(small, table)
     ties.tie(small, base, table["ties"])
     ties.tie(small, base, table["undeclared"], lacks)
-    small.update(own.get("set", {}))
+    small.update({k: v for k, v in own.get("set", {}).items() if defaults or _is_size(base.get(k))})
     _rope(small, table, own, defaults)
     for key, inner in base.items():
         if key.endswith("_config") and key != "per_layer_config" and isinstance(inner, dict) and key in small:
-            small[key] = shrink(str(inner.get("model_type")), inner, defaults, lacks)
+            inside = f"{model_type}.{key}"
+            name = inside if inside in table["types"] else str(inner.get("model_type"))
+            small[key] = shrink(name, inner, defaults, lacks)
     return small
 
 
@@ -56,6 +58,10 @@ def legacy_spelling(config: Config, renamed: dict[str, str]) -> Config | None:
     `renamed`: a field's declared name to the name it is saved under.
     """
     table = rules()
+    inner = config.get("text_config")
+    if isinstance(inner, dict):
+        older = legacy_spelling(inner, renamed)
+        return {**config, "text_config": older} if older else None
     rope = config.get("rope_parameters")
     aliases = {
         field: config[saved] for field, saved in renamed.items() if saved in config and field not in config
@@ -111,6 +117,11 @@ def _value(key: str, value: Any, table: Config, lacks: Any) -> Any:
     if key in table["cap"] and isinstance(value, (int, float)):
         return min(value, table["cap"][key])
     return value
+
+
+def _is_size(value: Any) -> bool:
+    """What a given config says beside sizes (flags, lists, a single group) is a branch, and stays."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 1
 
 
 def _heads(small: Config, base: Config, defaults: bool) -> None:

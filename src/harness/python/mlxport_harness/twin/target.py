@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlxport_harness.errors import Failure
+from mlxport_harness.twin.shrink import rules
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,9 @@ def _port_path(model_type: str, given: str | None) -> tuple[Path, bool]:
         if not path.is_file():
             raise Failure("user", f"There is no port file at {path}.", "Check the path.")
         return path.resolve(), True
+    unrelated = rules()["types"].get(model_type, {}).get("no_port")
+    if unrelated:
+        raise Failure("user", f"{unrelated}.", "Give a port's file with --port FILE.")
     spec = importlib.util.find_spec("mlx_lm")
     if spec is None or not spec.submodule_search_locations:
         raise Failure("environment", "mlx-lm is not installed in this environment.", "Run `mlxport setup`.")

@@ -1,0 +1,43 @@
+"""Rewrites a saved twin to the names and layouts that released files have, where transformers saves others.
+
+Data: `weights` in rules.json, a list of {from, to, transpose, split} per type. `from` is a pattern; `to` one name, or one
+per part of a split (`interleaved`: every other entry of the last axis, then the last two axes change places if `transpose`).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mlxport_harness.twin import shrink as shrinker
+
+
+def release(folder: Path, model_type: str) -> None:
+    steps = shrinker.rules()["types"].get(model_type, {}).get("weights", [])
+    if not steps:
+        return
+    from safetensors.torch import load_file, save_file
+
+    for path in folder.glob("*.safetensors"):
+        found: dict[str, torch.Tensor] = {}
+        for name, tensor in load_file(path).items():
+            found |= _one(name, tensor, steps)
+        save_file({k: v.contiguous() for k, v in found.items()}, path, metadata={"format": "pt"})
+
+
+def _one(name: str, tensor: torch.Tensor, steps: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    for step in steps:
+        if not re.search(step["from"], name):
+            continue
+        if step.get("split") == "interleaved":
+            parts = [tensor[..., i :: len(step["to"])] for i in range(len(step["to"]))]
+        else:
+            parts = [tensor]
+        targets = step["to"] if isinstance(step["to"], list) else [step["to"]]
+        if step.get("transpose"):
+            parts = [part.transpose(-1, -2) for part in parts]
+        return {re.sub(step["from"], target, name): part for target, part in zip(targets, parts, strict=True)}
+    return {name: tensor}
