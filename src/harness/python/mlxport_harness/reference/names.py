@@ -1,7 +1,8 @@
 """Rewrites a saved twin to the names and layouts that released files have, where transformers saves others.
 
-Data: `weights` in rules.json, a list of {from, to, transpose, split} per type. `from` is a pattern; `to` one name, or one
-per part of a split (`interleaved`: every other entry of the last axis, then the last two axes change places if `transpose`).
+Data: `weights` in rules.json, a list of {from, to, transpose, split} per type. `from` is a pattern; `to` one
+name, or one per part of a split (`interleaved`: every other entry of the last axis). `transpose` then swaps
+the last two axes.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ the logits is what rounding alone does to this twin. A seed whose floor is too h
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import shutil

@@ -1,7 +1,7 @@
-"""What the ports that upstream accepted tell about released files. Data, in `accepted.json`; no port is imported.
+"""What the ports that upstream accepted tell about released files: data, in `accepted.json`.
 
-An accepted port runs on released files. So what its arguments require, those files carry, although the config
-class of transformers may have dropped or renamed it; and a size that it cannot be told is the usual one there.
+An accepted port runs on released files. So what its arguments require, those files carry, although the
+config class of transformers may have dropped or renamed it; a size that it cannot be told is the usual one.
 Written by `python -m mlxport_harness.twin.accepted`, which reads the sources of the installed mlx-lm.
 """
 
@@ -22,7 +22,7 @@ def table() -> dict[str, Any]:
 
 
 def facts(model_type: str) -> dict[str, list[str]]:
-    """`required`: arguments without a default, `?` behind what may be null. `lacks`: soft keys that it does not declare."""
+    """`required`: arguments without a default, `?` behind what may be null. `lacks`: soft keys."""
     return table()["types"].get(model_type, {"required": [], "lacks": []})
 
 

@@ -1,7 +1,7 @@
 """Builds a twin in transformers: config and model. Needs torch.
 
-What the class refuses is mended by rules, tried in order until the model builds and runs: values for what its
-default leaves null, square heads, then the twin's changes taken back one at a time. Each is a note of the twin.
+What the class refuses is mended by rules, tried in order until the model builds and runs: values for what
+its default leaves null, square heads, then the twin's changes taken back one at a time. A note says which.
 """
 
 from __future__ import annotations
@@ -71,14 +71,17 @@ def build(config: Any) -> torch.nn.Module:
 
 
 def model_class(config: Any) -> Any:
-    """The class that keeps the whole config: for some composite types the causal one takes the text part alone."""
+    """The class that keeps the whole config: of some composite types the causal one takes the text alone."""
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
     causal = AutoModelForCausalLM._model_mapping
-    if type(config) in causal and type(config) in AutoModelForImageTextToText._model_mapping:
-        if causal[type(config)].config_class is not type(config):
-            return AutoModelForImageTextToText
-    return AutoModelForCausalLM
+    kind = type(config)
+    whole = kind in causal and causal[kind].config_class is kind
+    return (
+        AutoModelForImageTextToText
+        if not whole and kind in AutoModelForImageTextToText._model_mapping
+        else AutoModelForCausalLM
+    )
 
 
 def token_ids(seed: int, vocab: int) -> np.ndarray:

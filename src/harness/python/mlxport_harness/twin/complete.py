@@ -1,7 +1,7 @@
 """Keys that released files carry and transformers' config class does not write.
 
-Only what an accepted port requires is filled in, from what the config says under another name; a port that reads
-an optional key which released files lack is not helped. Facts that no rule can know are `released` in rules.json.
+Only what an accepted port requires is filled in, from what the config says under another name; a port that
+reads an optional key which released files lack is not helped. Else: `released` in rules.json.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _path(value: Any, written: Config) -> Any:
 
 
 def _value(key: str, config: Any, written: Config, table: Config) -> Any:
-    """A property of the config, the same fact under another name, a usual relation, or a constant of the rules."""
+    """A property of the config, the same fact under another name, a usual relation, or a constant."""
     value = getattr(config, key, None)
     if isinstance(value, (bool, int, float, str, list)):
         return value
