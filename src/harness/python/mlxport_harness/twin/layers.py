@@ -20,12 +20,9 @@ def pick(base: Config, table: Config, own: Config) -> list[int]:
     kinds = [_kind(base, i, count, table) for i in range(count)]
     first = {kind: i for i, kind in reversed(list(enumerate(kinds)))}
     picks = sorted(first.values())
-    wanted = min(own.get("layers", table["layers"]), count)
-    while len(picks) < wanted:
-        have = [kinds[i] for i in picks]
-        picks.append(
-            min((i for i in range(count) if i not in picks), key=lambda i: (have.count(kinds[i]), i))
-        )
+    # In order from the first: a port may know the layers by arithmetic, which a gap would shift.
+    wanted = own.get("layers", table["layers"])
+    picks += [i for i in range(count) if i not in picks][: max(0, wanted - len(picks))]
     return sorted(picks)
 
 
