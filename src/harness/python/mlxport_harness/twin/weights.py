@@ -29,7 +29,8 @@ def fill(model: torch.nn.Module, seed: int, embedding_std: float) -> None:
 def _value(
     name: str, tensor: torch.Tensor, embedding: bool, std: float, generator: torch.Generator
 ) -> torch.Tensor | None:
-    leaf, shape = name.lower(), tensor.shape
+    # The last two parts say what a tensor is: a module such as `norm_attn_norm` holds more than norms.
+    leaf, shape = ".".join(name.lower().split(".")[-2:]), tensor.shape
 
     def normal(scale: float) -> torch.Tensor:
         return torch.randn(shape, generator=generator) * scale
