@@ -143,7 +143,8 @@ class Account:
         made_up = [
             n for n in both if not any(s >= 0 for s in self.made_of[n]) and not self._origin_unknown(n)
         ]
-        made_up += [n for n in self.meta.get("unplaced", []) if n in self.expected and n not in missing]
+        if not (missing or unexpected or shapes or self.meta.get("fault")):
+            made_up += [n for n in self.meta.get("unplaced", []) if n in self.expected]
         if made_up:
             how = "{} left at the initial value, or made up by sanitize: no source tensor went in"
             found.append(_fault("initial", made_up, how, "parameter"))

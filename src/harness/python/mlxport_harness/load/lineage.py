@@ -226,8 +226,9 @@ def resolve(
     path = scratch / "graph.dot"
     for at in range(0, len(leaves), room):
         named = {f"s{number}": array for number, array in leaves[at : at + room]}
-        heads = {f"o{i}": array for i, array in enumerate(outputs.values())}
-        mx.export_to_dot(str(path), *outputs.values(), **named, **heads)
+        # A head of its own: an output that was changed in place is its own source.
+        heads = {f"o{i}": mx.stop_gradient(array) for i, array in enumerate(outputs.values())}
+        mx.export_to_dot(str(path), *heads.values(), **named, **heads)
         parents: dict[str, list[str]] = {}
         for a, b, c, d in _EDGE.findall(path.read_text()):
             parents.setdefault(c or d, []).append(a or b)

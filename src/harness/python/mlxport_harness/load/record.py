@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from mlxport_harness.errors import PortFault
-from mlxport_harness.load.lineage import INITIAL, UNKNOWN, Tracker, resolve
+from mlxport_harness.load.lineage import EMPTY, INITIAL, UNKNOWN, Tracker, merge, resolve
 from mlxport_harness.port import load as port_load
 
 
@@ -92,6 +92,10 @@ class LoadRecorder:
         self.initial = tree_flatten(model.parameters())
         for number, (_, array) in enumerate(self.initial):
             self.tracker.add(array, INITIAL - number)
+        for part in model.modules():
+            for value in part.values():  # tables that are no parameters, computed from the config
+                if type(value) is type(self.poison.source) and id(value) not in self.tracker.of:
+                    self.tracker.add(value, EMPTY)
         self.times["model"] = time.perf_counter() - began
         self.step = "sanitize"
         if hasattr(model, "sanitize"):
@@ -171,7 +175,10 @@ class LoadRecorder:
             leaves = [(i, a) for i, a in enumerate(self.sources.values())]
             leaves += [(INITIAL - i, a) for i, (_, a) in enumerate(self.initial)]
             walked = resolve(unknown, leaves, self.scratch)
-            lineage = [walked.get(name, one) for (name, _), one in zip(given, lineage, strict=True)]
+            for at, (name, _) in enumerate(given):
+                if name in walked:
+                    noted = lineage[at] - {UNKNOWN} if type(lineage[at]) is frozenset else EMPTY
+                    lineage[at] = merge((noted, walked[name]))
         sets = [sorted(one) if type(one) is frozenset else [one] for one in lineage]
         expected = getattr(self, "expected", None) or getattr(self, "initial", [])
         loaded = dict(tree_flatten(self.model.parameters())) if self.model is not None else {}
@@ -207,7 +214,7 @@ class Poison:
         gather = getattr(mx.gather_mm, "unshimmed", mx.gather_mm)
         one = mx.zeros((1, 1, 1), mx.float16)
         index = mx.zeros((1,), mx.uint32)
-        self._source = gather(one, one, index, index)
+        self.source = gather(one, one, index, index)
         try:
             mx.eval(gather(one, one, index, index))
             self.works = False
@@ -218,7 +225,7 @@ class Poison:
         """Broadcast it to any shape: no memory, one node of the graph."""
         import mlx.core as mx
 
-        return mx.depends(mx.zeros((), getattr(mx, dtype)), self._source)
+        return mx.depends(mx.zeros((), getattr(mx, dtype)), self.source)
 
     def is_one(self, error: BaseException) -> bool:
         return self.TEXT in str(error)
