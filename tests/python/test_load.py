@@ -98,6 +98,17 @@ def test_fp8_experts_are_accounted_for_one_by_one(worker, tmp_path):
     assert found["peak_mlx_bytes"] < 1 << 20
 
 
+def test_deepseek_v3_as_released_is_accounted_for_in_little_memory(worker, tmp_path):
+    config, tensors = headers.DEEPSEEK_V3, headers.deepseek_v3(headers.DEEPSEEK_V3)
+    found = load(worker, headers.write(tmp_path / "full", config, tensors, shards=163))
+    assert (found["verdict"], found["figure"]) == ("pass", 0)
+    assert (found["tensors"], found["files"], found["dropped"]) == (91991, 163, 1564)
+    assert found["source_bytes"] == 688_574_839_360
+    assert found["peak_mlx_bytes"] < 1 << 20
+    assert found["peak_rss_mb"] < 1200
+    assert found["rss_growth_mb"] < 600
+
+
 def test_headers_alone_and_whole_files_give_the_same(worker, tmp_path):
     tensors = llama(LLAMA)
     alone = load(worker, headers.write(tmp_path / "alone", LLAMA, tensors))

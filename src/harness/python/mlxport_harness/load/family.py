@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +87,7 @@ def parse(target: dict[str, Any]) -> Checkpoint:
 def check(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
     """The one record of `load`; the child that ran the port is gone when it returns."""
     began, cpu = time.monotonic(), time.process_time()
-    headers = header_files.read(checkpoint.folder)
+    headers = header_files.parse(checkpoint.folder)
     unreadable = next((n for n, d in enumerate(headers.dtypes) if d not in MLX), None)
     if unreadable is not None:
         name, dtype = headers.names[unreadable], headers.dtypes[unreadable]
@@ -100,7 +100,10 @@ def check(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
     run.environment |= {k: child.ready.get(k) for k in ("port_isolation", "memory", "shims")}
     began, ready = time.monotonic(), _Aside(headers)
     try:
-        arrays, meta, _ = child.ask("load")
+        try:
+            arrays, meta, _ = child.ask("load")
+        finally:
+            ready.known()  # broken files come first, whatever the port did
         meta.setdefault("times", {})["headers"] = read
         account = Account(ready.known(), checkpoint.config, arrays, meta)
         found = judge(account, 0.0)
@@ -119,16 +122,21 @@ def check(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 class _Aside:
-    """Reads the names apart in a thread: this process only waits for the port meanwhile."""
+    """Checks the files and reads the names apart in a thread: this process only waits meanwhile."""
 
     def __init__(self, headers: Headers) -> None:
-        self._found: list[Known] = []
-        self._thread = threading.Thread(target=lambda: self._found.append(Known(headers)), daemon=True)
-        self._thread.start()
+        self._pool = ThreadPoolExecutor(1)
+        self._found = self._pool.submit(self._work, headers)
+        self._pool.shutdown(wait=False)
 
     def known(self) -> Known:
-        self._thread.join()
-        return self._found[0]
+        """Raises `Failure` when the files are broken."""
+        return self._found.result()
+
+    def _work(self, headers: Headers) -> Known:
+        header_files.verify(headers)
+        with header_files.quiet():
+            return Known(headers)
 
 
 def _prepare(place: Path, checkpoint: Checkpoint, headers: Headers) -> Path:

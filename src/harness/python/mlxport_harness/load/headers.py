@@ -14,6 +14,8 @@ import json
 import math
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -47,29 +49,61 @@ class Headers:
     file_of: list[int] = field(default_factory=list)
     bytes: int = 0
     header_only: int = 0
+    index: dict[str, str] | None = None
+    pending: list[tuple[Path, int, bytes, list[tuple[int, int, str]]]] = field(default_factory=list)
 
 
 def read(folder: Path) -> Headers:
+    """Every tensor of the folder, all of it checked."""
+    found = parse(folder)
+    verify(found)
+    return found
+
+
+def parse(folder: Path) -> Headers:
+    """Names, dtypes and shapes, each sound in itself; `verify` must follow."""
     paths = sorted(folder.glob("model*.safetensors"))
     if not paths:
         others = sorted(p.name for p in folder.glob("*.safetensors"))
         seen = f"There is only {', '.join(others[:3])}: mlx-lm reads model*.safetensors." if others else ""
         hint = seen or "Give a folder with config.json and model*.safetensors (headers alone are enough)."
         raise Failure("user", f"{folder} holds no model*.safetensors.", hint)
-    collecting = gc.isenabled()
-    gc.disable()  # a hundred thousand small objects that all stay: collecting doubles the time
-    try:
-        index = _index(folder, {p.name for p in paths})
-        found = Headers(folder)
+    found = Headers(folder)
+    with quiet():
+        found.index = _index(folder, {p.name for p in paths})
         for path in paths:
             _file(path, found)
+    return found
+
+
+def verify(found: Headers) -> None:
+    """What needs all of a file, or all files: keys twice, overlaps and holes, sizes, the index."""
+    with quiet():
+        for path, size, text, spans in found.pending:
+            _no_key_twice(path, text, len(spans))
+            data = _contiguous(path, spans)
+            held = size - 8 - len(text)
+            if held not in (0, data):
+                less = "is truncated: it" if held < data else "is longer than its header says: it"
+                raise Failure("user", f"{path} {less} holds {held:,} of {data:,} bytes of weights.", REFETCH)
+            found.header_only += held == 0 and data > 0
+            found.bytes += data
+        found.pending.clear()
         _unique(found)
-        if index is not None:
-            _agrees(index, found)
+        if found.index is not None:
+            _agrees(found.index, found)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """A hundred thousand small objects that all stay: collecting between them doubles the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()
-    return found
 
 
 def _file(path: Path, found: Headers) -> None:
@@ -95,15 +129,9 @@ def _file(path: Path, found: Headers) -> None:
     if set(map(type, numbers)) - {int} or min(numbers, default=0) < 0:
         bad = next(n for n in (t[2] for t in spans) if not _whole(tensors[n]["shape"]))
         raise _entry(path, bad, tensors[bad])
-    data = _contiguous(path, spans)
-    held = size - 8 - len(text)
-    if held not in (0, data):
-        less = "is truncated: it" if held < data else "is longer than its header says: it"
-        raise Failure("user", f"{path} {less} holds {held:,} of {data:,} bytes of weights.", REFETCH)
-    found.header_only += held == 0 and data > 0
+    found.pending.append((path, size, text, spans))
     found.files.append(path.name)
     found.file_of += [at] * len(spans)
-    found.bytes += data
 
 
 def _text(path: Path) -> tuple[int, bytes]:
@@ -135,10 +163,12 @@ def _object(path: Path, text: bytes) -> dict[str, Any]:
         raise _broken(path, f"not valid JSON: {error}") from None
     if not isinstance(tensors, dict):
         raise _broken(path, "not a JSON object")
-    counted = len(tensors) - ("__metadata__" in tensors)
-    if any(text.count(key) != counted for key in (b'"data_offsets"', b'"dtype"', b'"shape"')):
-        json.loads(text, object_pairs_hook=lambda pairs: _no_twice(path, pairs))
     return tensors
+
+
+def _no_key_twice(path: Path, text: bytes, tensors: int) -> None:
+    if any(text.count(key) != tensors for key in (b'"data_offsets"', b'"dtype"', b'"shape"')):
+        json.loads(text, object_pairs_hook=lambda pairs: _no_twice(path, pairs))
 
 
 def _no_twice(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from mlxport_harness.checks.verdict import record
 from mlxport_harness.load.headers import Headers
 from mlxport_harness.load.lineage import UNKNOWN
-from mlxport_harness.load.rules import Rules, stars
+from mlxport_harness.load.rules import Rules, layer_of, stars
 
 SHOWN = 12
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
@@ -28,7 +29,10 @@ class Known:
     def __init__(self, headers: Headers) -> None:
         self.headers = headers
         self.tensors = dict(zip(headers.names, zip(headers.dtypes, headers.shapes, strict=True), strict=True))
-        self.stars = [stars(name) for name in headers.names]
+        self.stars = stars("\n".join(headers.names)).split("\n")  # at once: a third of the time
+        if len(self.stars) != len(headers.names):
+            self.stars = [stars(name) for name in headers.names]
+        self.layers = [layer_of(name) for name in headers.names]
 
 
 @dataclass
@@ -64,7 +68,7 @@ def judge(account: Account, seconds: float) -> dict[str, Any]:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         error = {"kind": "port", "text": faults[0].text + more, "hint": HINTS.get(faults[0].id, "")}
     count = sum(f.count for f in faults) + (1 if fault and not faults else 0)
-    verdict = "fail" if error else "suspect" if account.crossed() else "pass"
+    verdict = "fail" if error else "suspect" if account.crossed else "pass"
     return record("load", "headers", verdict, figure=count, findings=findings, error=error, **common)
 
 
@@ -162,7 +166,7 @@ class Account:
                 if not fault:
                     found.append({"id": "dropped", "text": f"{_many(len(names), 'tensor')} dropped: "
                                   f"{_list(self.patterns[rule])} ({rule})."})  # fmt: skip
-        crossed = self.crossed()
+        crossed = self.crossed
         if crossed:
             text = f"{_many(len(crossed), 'parameter')} made of another layer's tensors: {crossed[0]}."
             found.append({"id": "crossed", "text": text})
@@ -185,14 +189,15 @@ class Account:
             found.append({"id": "headers", "text": text})
         return found
 
+    @cached_property
     def crossed(self) -> list[str]:
         """Parameters of layer i made of tensors of layer j alone; layers beyond the model's are not meant."""
-        found, layer, last = [], self.rules.layer_of, self.rules.layers or math.inf
+        found, layers, last = [], self.known.layers, self.rules.layers or math.inf
         for name, sources in self.made_of.items():
-            own = layer(name)
+            own = layer_of(name)
             if own is None:
                 continue
-            others = {layer(self.headers.names[n]) for n in sources if n >= 0}
+            others = {layers[n] for n in sources if n >= 0}
             if others and None not in others and own not in others and max(others) < last:
                 found.append(f"{name} from layer {sorted(others)[0]}")
         return found

@@ -53,10 +53,6 @@ class Rules:
                 return found
         return None
 
-    def layer_of(self, name: str) -> int | None:
-        found = LAYER.search(name)
-        return int(found[1]) if found else None
-
     def _layers(self) -> tuple[int | None, str]:
         for key in LAYER_KEYS:
             for config in (self.inner, self.config):
@@ -91,7 +87,7 @@ class Rules:
         return Reason("rotary frequencies, computed from the config") if "inv_freq" in name else None
 
     def beyond(self, name: str) -> Reason | None:
-        layer = self.layer_of(name)
+        layer = layer_of(name)
         if layer is None or self.layers is None or layer < self.layers or TOWERS.search(name):
             return None
         prefix = name[: LAYER.search(name).end()].rstrip(".")  # type: ignore[union-attr]
@@ -143,6 +139,11 @@ def _ignored_by_transformers(model_type: str) -> list[str]:
         return [str(p) for p in getattr(found, "_keys_to_ignore_on_load_unexpected", None) or []]
     except Exception:
         return []
+
+
+def layer_of(name: str) -> int | None:
+    found = LAYER.search(name)
+    return int(found[1]) if found else None
 
 
 _NUMBER = re.compile(r"\.\d+(?=\.)")
