@@ -7,30 +7,23 @@ before a change, a change that makes it right becomes the base of all others: a 
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mlxport_harness.checks import Check, changes
-from mlxport_harness.checks.exact import BARS, relative
-from mlxport_harness.checks.verdict import FLOOR_PASS, by_floor, record
-from mlxport_harness.errors import Failure, PortFault
-from mlxport_harness.view import STD_005
+from mlxport_harness.checks.obeyed import TWIN, Pair, Row
+from mlxport_harness.checks.verdict import record
+from mlxport_harness.errors import PortFault
 
 if TYPE_CHECKING:
     from mlxport_harness.view import View
 
-RULE = "suspect where a given config's own non-default value is ignored or misread; the rest are findings"
+RULE = "suspect where a key that a given config sets off its default is ignored; the rest are findings"
 TITLE = "each config key changed, nulled and removed: both sides must move alike"
 CHECK = Check("config", "config", "slow", "rule", RULE, TITLE, limit_s=240.0)
-TWIN = STD_005  # eps shows only there
-BATCH = 40
+SMALL = 2e-3  # a port that is this much off is judged by larger moves
 UNFIT = re.compile(r"parameters not in model|Missing \d+ parameters|Expected shape")
-Row = dict[str, Any]
 
 # What a change led to, worst first: the worst of a key's changes names its finding.
 OUTCOMES = {
@@ -48,21 +41,34 @@ KIND_IDS = {"absent": "wrong_default", "null": "wrong_null"}
 
 def run(view: View) -> list[dict[str, Any]]:
     began = time.monotonic()
-    made: list[changes.Change] = []
-    outcome = _both(view, made)
+    pair = Pair(view)
+    try:
+        pair.ask([])
+    except PortFault as fault:
+        if not view.port_alive():
+            raise
+        text = f"The port does not run the twin as it is, so no key was tried: {fault.text}"
+        return [_untried("base_wrong", text, began)]
     toggled = None
-    if not outcome.base_right:
-        right = [r for r in outcome.rows if r["outcome"] == "same"]
-        toggled = min(right, key=_smallest, default=None)
-        if toggled is None:
-            error = f"relative error {outcome.base_error:.2g}"
+    if not pair.right:
+        rows = pair.rate(0.0)
+        toggled = min((r for r in rows if r["outcome"] == "same"), key=_smallest, default=None)
+        if toggled is not None:
+            pair.ask([changes.sent(toggled)])
+        elif pair.base_error > SMALL:
+            error = f"relative error {pair.base_error:.2g}"
             text = f"The port is wrong before any change ({error}) and no change makes it right."
-            finding = {"id": "base_wrong", "text": text}
-            seconds = time.monotonic() - began
-            return [record("config", TWIN, "not_exercised", findings=[finding], seconds=seconds)]
-        made = [changes.sent(toggled)]
-        outcome = _both(view, made)
-    return [_judge(view, outcome, toggled, time.monotonic() - began)]
+            return [_untried("base_wrong", text, began)]
+    found = _judge(view, pair, toggled, time.monotonic() - began)
+    if not pair.right and toggled is None:
+        text = f"The port is {pair.base_error:.2g} off before any change: smaller moves were not judged."
+        found["findings"].insert(0, {"id": "base_wrong", "text": text})
+    return [found]
+
+
+def _untried(id: str, text: str, began: float) -> dict[str, Any]:
+    findings = [{"id": id, "text": text}]
+    return record("config", TWIN, "not_exercised", findings=findings, seconds=time.monotonic() - began)
 
 
 def _smallest(row: Row) -> tuple[bool, int, str]:
@@ -70,111 +76,15 @@ def _smallest(row: Row) -> tuple[bool, int, str]:
     return (row["kind"] != "value", -len(row["path"]), row["kind"])
 
 
-class Outcome:
-    """Both sides under every change, from one base."""
-
-    def __init__(self, base_error: float, base_right: bool, rows: list[Row], meta: dict[str, Any]) -> None:
-        self.base_error, self.base_right, self.rows, self.meta = base_error, base_right, rows, meta
-
-
-def _both(view: View, made: list[changes.Change]) -> Outcome:
-    here = Path(__file__)
-    files = (here, here.with_name("changes.py"), here.with_name("changes.json"))
-    rules = hashlib.sha256(b"".join(p.read_bytes() for p in files[1:])).hexdigest()[:12]
-    reference, meta = view.reference("config", TWIN, spelling=view.spelling, base=made, rules=rules)
-    rows, floor = meta["rows"], meta["floor"]
-    if not made and relative(reference["base"], view.exact_reference(TWIN)[0]["logits"]) > BARS[TWIN][0]:
-        text = f"transformers does not read the config spelled {view.spelling} as it reads its own."
-        raise Failure("reference", text, "Give a config.json in the other spelling with --config.")
-    wanted = [(n, r) for n, r in enumerate(rows) if "rejected" not in r]
-    arrays, said = _ask(view, made, meta["weights"], wanted)
-    base = arrays["base"]
-    base_error = _error(base, reference["base"])
-    right = by_floor(base_error, floor, BARS[TWIN]) == "pass"
-    for number, row in enumerate(rows):
-        key = str(number)
-        row["outcome"] = "reference_rejects"
-        if "rejected" not in row:
-            port, claim = arrays.get(key), said.get(key) or {}
-            _one(row, reference.get(key), reference["base"], port, base, claim)
-    return Outcome(base_error, right, rows, meta)
-
-
-def _ask(
-    view: View, made: list[changes.Change], weights: str | None, wanted: list[tuple[int, Row]]
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """In batches; where a change takes the port's process down, its batch is asked again one by one."""
-    arrays: dict[str, np.ndarray] = {}
-    said: dict[str, Any] = {}
-    asked = [[n, changes.sent(r), r["weights"]] for n, r in wanted]
-    queue = [asked[i : i + BATCH] for i in range(0, len(asked), BATCH)] or [[]]
-    while queue:
-        batch = queue.pop(0)
-        keyed = [[str(n), change, w] for n, change, w in batch]
-        try:
-            found, meta, _ = view.port("config", TWIN, base=made, weights=weights, changes=keyed)
-        except PortFault as fault:
-            if view.port_alive():
-                raise
-            if len(batch) == 1:
-                said[str(batch[0][0])] = {"error": fault.text, "where": fault.where}
-            elif not batch:
-                raise
-            else:
-                queue = [[one] for one in batch] + queue
-            continue
-        arrays |= found
-        said |= meta["rows"]
-    if "base" not in arrays:
-        raise PortFault("The port's process ended under every change of the config.")
-    return arrays, said
-
-
-def _one(
-    row: Row,
-    reference: np.ndarray | None,
-    base: np.ndarray,
-    port: np.ndarray | None,
-    port_base: np.ndarray,
-    claim: dict[str, Any],
-) -> None:
-    """Fills in who moved, by how much, and whether to the same place."""
-    row["reference_moved"] = _error(reference, base) if reference is not None else 0.0
-    if "error" in claim:
-        where = f" at {claim['where']}" if claim.get("where") else ""
-        row |= {"outcome": "port_rejects", "text": f"{claim['error']}{where}"[:400]}
-        return
-    if port is None:  # the same arguments as before
-        port = port_base
-    row["port_moved"] = _error(port, port_base)
-    row["error"] = _error(port, reference if reference is not None else base)
-    grade = by_floor(row["error"], row["floor"], BARS[TWIN])
-    moved = row["port_moved"] > FLOOR_PASS * row["floor"]
-    row["agree"] = grade == "pass"
-    if not row["moved"]:
-        row["outcome"] = "port_only" if moved and grade != "pass" else "inert"
-    elif grade == "pass":
-        row["outcome"] = "same"
-    elif not moved:
-        row["outcome"] = "ignored"
-    else:
-        row["outcome"] = "close" if grade == "suspect" else "different"
-
-
-def _error(one: np.ndarray, other: np.ndarray) -> float:
-    if one.shape != other.shape or not np.isfinite(one).all():
-        return float("inf")
-    return relative(one, other)
-
-
-def _judge(view: View, outcome: Outcome, toggled: Row | None, seconds: float) -> dict[str, Any]:
+def _judge(view: View, pair: Pair, toggled: Row | None, seconds: float) -> dict[str, Any]:
+    rows = pair.rate(0.0 if pair.right else pair.base_error)
     by_key: dict[str, list[Row]] = {}
-    for row in outcome.rows:
+    for row in rows:
         by_key.setdefault(changes.name(row), []).append(row)
     findings, ignored, suspect = [], [], []
     if toggled is not None:
         findings.append(_toggle_finding(toggled))
-        if _set_by_person(view, outcome.meta, toggled):
+        if _set_by_person(view, pair.meta, toggled):
             suspect.append(changes.name(toggled))
     for key, rows in by_key.items():
         found = _finding(key, rows)
@@ -185,9 +95,9 @@ def _judge(view: View, outcome: Outcome, toggled: Row | None, seconds: float) ->
         findings.append(found)
         if found["id"] == "ignored_key":
             ignored.append(key)
-        if found["id"] in ("ignored_key", "wrong_value") and _set_by_person(view, outcome.meta, rows[0]):
-            suspect.append(key)
-            found["text"] += " The given config.json sets it to another value than the class's default."
+            if _set_by_person(view, pair.meta, rows[0]):
+                suspect.append(key)
+                found["text"] += " The given config.json sets it to another value than the class's default."
     inner = {f["key"] for f in findings}
     findings = [f for f in findings if not any(k.startswith(f"{f['key']}.") for k in inner)]
     findings += _rejections(by_key)
@@ -203,8 +113,8 @@ def _judge(view: View, outcome: Outcome, toggled: Row | None, seconds: float) ->
         metric="keys that move the reference and not the port",
         seconds=seconds,
         findings=findings,
-        keys=[_shown(row) for row in outcome.rows],
-        not_tried=outcome.meta["left"],
+        keys=[_shown(row) for row in rows],
+        not_tried=pair.meta["left"],
     )
 
 
