@@ -247,6 +247,24 @@ def test_a_broken_checkpoint_is_told_by_file(battery, checkpoint, tmp_path, remo
     assert words in final["text"] and final["hint"]
 
 
+def test_each_checkpoint_of_a_manifest_has_its_own_records(battery, checkpoint, tmp_path):
+    """The second one's config has another theta: both sides read it."""
+    other = tmp_path / "other"
+    shutil.copytree(checkpoint, other)
+    config = json.loads((other / "config.json").read_text()) | {"rope_theta": 2000.0}
+    (other / "config.json").write_text(json.dumps(config))
+    one = {"type": "instruct", "expected_dtype": "bfloat16"}
+    variants = [{"repo_id": "org/A"} | one, {"repo_id": "org/B"} | one | {"type": "base"}]
+    source = manifest(tmp_path / "two.yaml", "", variants=variants)
+    folders = {"org/A": str(checkpoint), "org/B": str(other)}
+    found = battery(source, folders=folders, tests=["exact", "dtype"])
+    checks = found[-1]["result"]["checks"]
+    seen = [(c["variant"], c["id"], c["verdict"]) for c in checks]
+    assert seen == [(v, t, "pass") for v in ("org/A", "org/B") for t in ("dtype", "exact")]
+    tree = Path(found[-1]["result"]["results"])
+    assert sorted(p.name for p in tree.glob("org--*")) == ["org--A", "org--B"]
+
+
 def test_an_unknown_test_is_told_with_the_list(battery, checkpoint):
     final = battery(checkpoint, tests=["dtypes"])[-1]
     assert final["kind"] == "user" and "dtypes" in final["text"] and "long_sequence" in final["hint"]

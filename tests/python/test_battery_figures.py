@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 
 import numpy as np
 import pytest
-from mlxport_harness.battery import estimate, measure, template_probe
+from mlxport_harness.battery import estimate, measure, meter, template_probe
 from mlxport_harness.battery.checkpoint import inspect
 from mlxport_harness.battery.judge import memory, template
 from mlxport_harness.battery.manifest import Variant
@@ -88,6 +90,28 @@ def test_estimates_follow_what_was_measured_and_a_large_checkpoint_is_not_widene
     assert fast["generation_seconds"] == pytest.approx(slow["generation_seconds"] / 100)
     assert (slow["rates"], fast["rates"]) == ("defaults: the first on this machine", "measured here")
     assert not estimate.float32_fits(found, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_meter_sees_reads_maps_memory_and_children(tmp_path):
+    """20 MB read in a child, 20 MB mapped as weights, 64 MB held; PSS of the interpreter comes on top."""
+    size = 20 << 20
+    for name in ("read.bin", "mapped.safetensors"):
+        (tmp_path / name).write_bytes(b"x" * size)
+    child = f"open({str(tmp_path / 'read.bin')!r}, 'rb').read()"
+    code = (
+        "import mmap, subprocess, sys, time\n"
+        f"subprocess.run([sys.executable, '-c', {child!r}])\n"
+        f"file = open({str(tmp_path / 'mapped.safetensors')!r}, 'rb')\n"
+        "mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)\n"
+        "total = sum(mapped[i] for i in range(0, len(mapped), 4096))\n"
+        "held = bytearray(b'x') * (64 << 20)\n"
+        "time.sleep(1.5)\n"
+    )
+    found = meter.run([sys.executable, "-c", code], dict(os.environ), 60, tmp_path / "logs")
+    assert found.exit_code == 0, found.stderr
+    assert 2 * size <= found.read < 2.5 * size
+    assert 64 << 20 <= found.peak < 160 << 20
 
 
 @pytest.fixture(scope="module")

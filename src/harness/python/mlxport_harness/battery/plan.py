@@ -93,7 +93,7 @@ TESTS = {
             True,
             "generation",
             "figure",
-            "suspect when the end is one phrase over and over",
+            "figures only; a loop at the end is a finding",
         ),
         Test("speed", "tokens per second", 300, False, "generation", "figure", "figures only"),
         Test(

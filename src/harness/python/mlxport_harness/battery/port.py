@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 
 from mlxport_harness import isolate, preload
-from mlxport_harness.battery import answer, decode, template_probe
+from mlxport_harness.battery import answer, decode, flow, template_probe, widen
 from mlxport_harness.battery.answer import Answer
-from mlxport_harness.battery.capture import Capture, call_of, inner, untap
+from mlxport_harness.battery.capture import Capture
 from mlxport_harness.errors import PortFault
 from mlxport_harness.port import load, shims
-from mlxport_harness.port.taps import Taps
 
 
 def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
@@ -108,7 +107,7 @@ class Port:
         return self._tokenizer
 
     def dtype(self) -> Answer:
-        return {}, _flow(self.model())
+        return {}, flow.flow(self.model())
 
     def forward(self, text: str, hidden: bool) -> Answer:
         """Ids, logits and, with `hidden`, layers as the reference has them: the last after the final norm."""
@@ -117,7 +116,7 @@ class Port:
         model, ids = self.model(), self.tokenizer.encode(text)
         if not hidden:
             logits = model(mx.array([ids]))
-            return _arrays(ids, logits), {"dtype": _name(logits.dtype)}
+            return _arrays(ids, logits), {"dtype": flow.name(logits.dtype)}
         capture = Capture(model)
         logits = capture.run(mx.array([ids]))
         layers = [call.output for call in capture.calls]
@@ -127,18 +126,18 @@ class Port:
         arrays = _arrays(ids, logits) | {"layers": np.stack([load_numbers(h[0]) for h in layers])}
         capture.undo()
         mx.clear_cache()
-        return arrays, {"dtype": _name(logits.dtype)}
+        return arrays, {"dtype": flow.name(logits.dtype)}
 
     def exact(self, text: str, layerwise: bool) -> Answer:
         """Logits in float32, the weights widened all, or layer by layer as each runs."""
         import mlx.core as mx
 
         model, ids = self.model(), self.tokenizer.encode(text)
-        with _streamed(model) if layerwise else _widened(model):
+        with widen.streamed(model) if layerwise else widen.widened(model):
             logits = model(mx.array([ids]))
             mx.eval(logits)
         mx.clear_cache()
-        return _arrays(ids, logits), {"dtype": _name(logits.dtype)}
+        return _arrays(ids, logits), {"dtype": flow.name(logits.dtype)}
 
     def generate(self, prompt: str, tokens: int) -> Answer:
         return decode.generate(self.model(), self.tokenizer, prompt, tokens, self.emit)
@@ -164,7 +163,7 @@ class Port:
         if self._quantized is not None and bits == self._quantized[1]:
             model, ids = self._quantized[0], self.tokenizer.encode(text)
             logits = model(mx.array([ids]))
-            return _arrays(ids, logits), _flow(model)
+            return _arrays(ids, logits), flow.flow(model)
         from mlx.utils import tree_flatten, tree_unflatten
         from mlx_lm.utils import compute_bits_per_weight, quantize_model
 
@@ -175,7 +174,7 @@ class Port:
         try:
             logits = model(mx.array([ids]))
             mx.eval(logits)
-            meta = _flow(model) | {"bits_per_weight": compute_bits_per_weight(model)}
+            meta = flow.flow(model) | {"bits_per_weight": compute_bits_per_weight(model)}
         finally:
             model.update_modules(tree_unflatten(leaves))
         mx.clear_cache()
@@ -214,7 +213,7 @@ class Port:
         return {}, {"stdout": said.getvalue(), "bytes": size, "seconds": time.perf_counter() - began}
 
     def quant_dtype(self, bits: int) -> Answer:
-        return {}, _flow(self._saved(bits))
+        return {}, flow.flow(self._saved(bits))
 
     def quant_generate(self, prompt: str, tokens: int, bits: int) -> Answer:
         return decode.generate(self._saved(bits), self.tokenizer, prompt, tokens, self.emit)
@@ -255,102 +254,10 @@ def _arrays(ids: list[int], logits: Any) -> dict[str, np.ndarray]:
     return {"ids": np.array(ids, np.int64), "logits": load_numbers(logits[0])}
 
 
-def _flow(model: Any) -> dict[str, Any]:
-    """The dtype of the output for one token, upstream's question, and of every module on the way."""
-    import mlx.core as mx
-
-    taps = Taps(model)
-    logits = taps.run(model, mx.array([[1]]))
-    mx.eval(logits)
-    untap(model)
-    layers = {id(layer) for layer in getattr(model, "layers", [])}
-    names = [name for name, module in model.named_modules() if id(module) in layers]
-    wide = sorted(k for k, v in _parameters(model) if v.dtype == mx.float32)
-    return {
-        "dtype": _name(logits.dtype),
-        "layers": names,
-        "modules": taps.rows,
-        "float32": wide[:50],
-        "float32_count": len(wide),
-    }
-
-
-def _parameters(model: Any) -> list[tuple[str, Any]]:
-    from mlx.utils import tree_flatten
-
-    return tree_flatten(model.parameters())
-
-
-@contextlib.contextmanager
-def _widened(module: Any, leave: tuple[Any, ...] = ()) -> Any:
-    """float32 within, as it was after: bfloat16 to float32 and back loses nothing.
-
-    One parameter at a time, so that not all are there in both forms. `leave`: modules not to be touched.
-    """
-    import mlx.core as mx
-    from mlx.utils import tree_unflatten
-
-    left = {id(v) for other in leave for _, v in _parameters(other)}
-    before = {
-        k: v.dtype
-        for k, v in _parameters(module)
-        if id(v) not in left and mx.issubdtype(v.dtype, mx.floating)
-    }
-
-    def cast(kinds: dict[str, Any]) -> None:
-        values = dict(_parameters(module))
-        for name in kinds:
-            value = values.pop(name)
-            if value.dtype != kinds[name]:
-                value = value.astype(kinds[name])
-                mx.eval(value)
-                module.update(tree_unflatten([(name, value)]))
-
-    cast(dict.fromkeys(before, mx.float32))
-    try:
-        yield
-    finally:
-        cast(before)
-
-
-@contextlib.contextmanager
-def _streamed(model: Any) -> Any:
-    """Each layer is wide while it runs; what is around the layers, throughout."""
-    import mlx.core as mx
-
-    layers = inner(model).layers
-    numbers = {id(layer) for layer in layers}
-    originals = {cls: call_of(cls) for cls in {type(layer) for layer in layers}}
-
-    def wrapped(original: Any) -> Any:
-        def call(module: Any, *args: Any, **kwargs: Any) -> Any:
-            if id(module) not in numbers:
-                return original(module, *args, **kwargs)
-            with _widened(module):
-                output = original(module, *args, **kwargs)
-                mx.eval(output)
-            return output
-
-        return call
-
-    for cls, original in originals.items():
-        cls.__call__ = wrapped(original)
-    try:
-        with _widened(model, tuple(layers)):
-            yield
-    finally:
-        for cls, original in originals.items():
-            cls.__call__ = original
-
-
 def _is_module(value: Any) -> bool:
     import mlx.nn as nn
 
     return isinstance(value, nn.Module)
-
-
-def _name(dtype: Any) -> str:
-    return str(dtype).rpartition(".")[2]
 
 
 def _device(wanted: str | None) -> str:
