@@ -10,9 +10,9 @@ fn the_harness_suite_passes() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pytest");
     let workspace = shared();
+    let uv = workspace.uv.clone().unwrap_or_else(|| "uv".into());
     if !tools.join("pytest").is_dir() {
-        let uv = workspace.uv.clone().unwrap_or_else(|| "uv".into());
-        let installed = Command::new(uv)
+        let installed = Command::new(&uv)
             .args(["pip", "install", "--quiet", "--python"])
             .arg(&workspace.python)
             .arg("--target")
@@ -27,6 +27,7 @@ fn the_harness_suite_passes() {
         .args(["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/python"])
         .current_dir(root)
         .env("PYTHONPATH", path)
+        .env("UV", &uv)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .expect("python starts");

@@ -55,7 +55,7 @@ def _install(target: Path, *names: str) -> None:
     """Through uv or pip, without dependencies: numpy and the rest are in the environment."""
     options = ["--no-deps", "--target", str(target), *names]
     beside = Path(sys.executable).with_name("uv")
-    uv = os.environ.get("UV") or shutil.which("uv") or (str(beside) if beside.is_file() else None)
+    uv = shutil.which(os.environ.get("UV") or "uv") or (str(beside) if beside.is_file() else None)
     if uv:
         command = [uv, "pip", "install", "--python", sys.executable, "-q", *options]
     elif importlib.util.find_spec("pip"):

@@ -17,7 +17,13 @@ TESTS = ["predictions", "layers", "exact"]
 
 @pytest.fixture(scope="module")
 def checkpoint():
-    return smollm2.checkpoint()
+    """Skipped, with the reason, where it cannot be fetched; not in CI."""
+    try:
+        return smollm2.checkpoint()
+    except SystemExit as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"SmolLM2 cannot be made here: {error}")
 
 
 def run(worker, source, out, tests):
