@@ -5,7 +5,10 @@ use std::process::ExitCode;
 use super::Common;
 use crate::util::blame::Report;
 
+mod battery;
 mod harness;
+mod mutants;
+mod package;
 
 /// Flags of `mlxport bench`.
 #[derive(Debug, clap::Args)]
@@ -18,11 +21,17 @@ pub struct Args {
 enum What {
     /// From the port's save to the verdict, with a warm worker
     Harness(harness::Args),
+    /// Would the checks have caught it? Single faults in ports, and what finds them
+    Mutants(mutants::Args),
+    /// The battery beside upstream's way of doing the same tests
+    Battery(battery::Args),
 }
 
 /// Runs `mlxport bench`.
 pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     match args.what {
         What::Harness(args) => harness::run(args, common),
+        What::Mutants(args) => mutants::run(args, common),
+        What::Battery(args) => battery::run(args, common),
     }
 }

@@ -1,6 +1,7 @@
 //! Where the worker runs and what it is allowed: the interpreter, the folders on its path, its environment and its
 //! sandbox. Every process that can import the checkout is started from here.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::data::{FamilyRequest, Sockets};
@@ -32,6 +33,14 @@ impl Strategy {
             Self::Spare => "spare",
         }
     }
+}
+
+/// What a worker may do besides what every worker may.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    pub reads: Vec<PathBuf>,
+    pub writes: Vec<PathBuf>,
+    pub sockets: Sockets,
 }
 
 /// The folders and programs that a worker needs.
@@ -87,6 +96,11 @@ impl Site {
         self.work().join("runs")
     }
 
+    /// A folder that outlasts runs, for a bench that goes on where it was cut.
+    pub fn kept(&self, name: &str) -> PathBuf {
+        self.work().join(name)
+    }
+
     fn work(&self) -> PathBuf {
         self.cache.join("harness")
     }
@@ -94,35 +108,43 @@ impl Site {
     /// Builds the worker's command line. It reads its interpreter, the harness and the checkout, and writes its own
     /// folder below the cache; it has no sockets, no keys and nothing of the person's.
     pub fn worker(&self) -> Command {
-        self.start(&[], &[], Sockets::None)
+        self.start(&Access::default(), &["serve", "--strategy", self.strategy.name()])
     }
 
-    /// Builds the command line of a worker that may also read what a request names. A Hub cache's snapshot is links
-    /// into its blobs, which come along.
+    /// Builds the command line of a worker that may also do what a request needs.
     pub fn worker_for(&self, request: &FamilyRequest) -> Command {
-        self.start(&request.reads, &request.writes, request.sockets)
+        let (reads, writes) = (request.reads.clone(), request.writes.clone());
+        let access = Access { reads, writes, sockets: request.sockets };
+        self.start(&access, &["serve", "--strategy", self.strategy.name()])
     }
 
-    fn start(&self, reads: &[PathBuf], writes: &[PathBuf], sockets: Sockets) -> Command {
+    /// Builds the command line of the package itself, for what it does without a worker's protocol.
+    pub fn package(&self, args: &[String], access: &Access) -> Command {
+        self.start(access, args)
+    }
+
+    fn start(&self, access: &Access, args: &[impl AsRef<OsStr>]) -> Command {
         let path = [&self.package, &self.mlx_lm].map(|folder| folder.to_string_lossy()).join(":");
-        let profile = match sockets {
+        let profile = match access.sockets {
             Sockets::None => Profile::None,
             Sockets::Loopback => Profile::Loopback,
         };
         let mut sandbox = self.inside(&path, profile);
-        for folder in reads {
+        for folder in &access.reads {
             sandbox = sandbox.read(folder);
+            // A Hub cache's snapshot is links into its blobs, which come along.
             let snapshots = folder.parent().filter(|parent| parent.ends_with("snapshots"));
             if let Some(repository) = snapshots.and_then(Path::parent) {
                 sandbox = sandbox.read(repository.join("blobs"));
             }
         }
-        for folder in writes {
+        for folder in &access.writes {
             sandbox = sandbox.write(folder);
         }
         sandbox
             .command(&self.program, &self.python)
-            .args(["-m", "mlxport_harness", "serve", "--strategy", self.strategy.name()])
+            .args(["-m", "mlxport_harness"])
+            .args(args)
             .cwd(self.work())
     }
 

@@ -21,5 +21,5 @@ mod wire;
 
 pub use data::{CheckId, Event, RunResult, TwinRequest, compare, plan};
 pub use error::HarnessError;
-pub use launch::{Site, Strategy};
+pub use launch::{Access, Site, Strategy};
 pub use service::Harness;
