@@ -110,7 +110,7 @@ impl Worker {
     ) -> Result<Final, HarnessError> {
         let id = request.id;
         self.heard = false;
-        self.send(&Request::Run(request)).await?;
+        self.send(&Request::Run(Box::new(request))).await?;
         let mut deadline = Instant::now() + limit;
         let mut cancelled = false;
         loop {

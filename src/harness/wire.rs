@@ -28,7 +28,7 @@ pub struct Hello {
 #[derive(Debug, Serialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum Request<'a> {
-    Run(RunRequest<'a>),
+    Run(Box<RunRequest<'a>>),
     Cancel { id: &'a str, target_id: &'a str },
 }
 
