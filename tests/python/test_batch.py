@@ -10,11 +10,15 @@ from test_cache import MASK, OFFSET, copy_of
 
 
 def batch(worker, model_type, port=None):
-    return records(worker.run(model_type, port, checks=["cache", "batch"]))
+    return records(worker.run(model_type, port, checks=["cache", "batch", "batch-deep"]))
+
+
+def states(found):
+    return found["batch"]["states"] | found["batch-deep"]["states"]
 
 
 def failed(found):
-    return {name for name, state in found["batch"]["states"].items() if state["verdict"] == "fail"}
+    return {name for name, state in states(found).items() if state["verdict"] == "fail"}
 
 
 def test_sequences_are_ragged_and_cross_the_window():
@@ -24,15 +28,15 @@ def test_sequences_are_ragged_and_cross_the_window():
 
 @pytest.mark.parametrize("model_type", ["gemma3_text", "mamba2", "deepseek_v3"])
 def test_upstream_port_passes(worker, model_type):
-    found = batch(worker, model_type)["batch"]
-    assert found["verdict"] == "pass"
-    assert {s["verdict"] for n, s in found["states"].items() if n != "steps"} == {"pass"}
+    found = batch(worker, model_type)
+    assert (found["batch"]["verdict"], found["batch-deep"]["verdict"]) == ("pass", "pass")
+    assert {s["verdict"] for n, s in states(found).items() if n != "steps"} == {"pass"}
 
 
 def test_right_port_passes_every_scenario(worker, arcee):
-    found = batch(worker, "arcee", arcee())["batch"]
-    assert (found["verdict"], found["findings"]) == ("pass", [])
-    assert {s["verdict"] for s in found["states"].values()} == {"pass"}
+    found = batch(worker, "arcee", arcee())
+    assert found["batch"]["findings"] + found["batch-deep"]["findings"] == []
+    assert {s["verdict"] for s in states(found).values()} == {"pass"}
 
 
 def test_one_offset_for_all_rows_fails_where_rows_are_ragged(worker, arcee):

@@ -38,7 +38,7 @@ def copy_of(name: str, folder: Path, *changes: tuple[str, str]) -> Path:
 
 def test_every_plan_crosses_the_window_of_the_twin():
     assert {name: sum(steps) for name, steps in plans(40).items()} == {
-        "decode": 20,
+        "decode": 16,
         "prefill": 40,
         "chunks": 40,
     }

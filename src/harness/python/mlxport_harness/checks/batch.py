@@ -3,7 +3,7 @@
 Through mlx-lm's own batching, the classes that its server and `batch_generate` use: prompts padded on the
 right, prefilled at once and in rounds, merged with a history, decoded, extended, filtered, extracted; and
 padded on the left. The port is compared with itself; `exact` and `cache` judge one
-sequence. `steps` judges nothing: mlx-lm's `BatchGenerator` never gives a batch more than one step's tokens.
+sequence. The quick plan runs what mlx-lm's scheduler does and a merge of histories; `batch_deep.py` the rest.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlxport_harness.checks import Check
-from mlxport_harness.checks.cache import BARS, WORST, error, since
+from mlxport_harness.checks.cache import BARS, WORST, common_fault, error, since
 from mlxport_harness.checks.verdict import by_bar, record
 from mlxport_harness.errors import PortFault
 
@@ -38,6 +38,7 @@ TITLES = {
     "left": "ragged prompts padded on the left, then decode",
 }
 DECODED = 4
+QUICK = ("rounds", "history")
 UNJUDGED = ("steps",)
 
 
@@ -47,22 +48,26 @@ def sequences(ids: list[int]) -> list[list[int]]:
 
 
 def run(view: View) -> list[dict[str, Any]]:
+    return scenarios(view, "batch", QUICK)
+
+
+def scenarios(view: View, check: str, names: tuple[str, ...]) -> list[dict[str, Any]]:
     rows = sequences([int(i) for i in view.ids[0]])
     arrays, meta, seconds = view.port("batch", rows=rows, decoded=DECODED, scenario="alone")
     alone = {int(k): v for k, v in arrays.items()}
     if meta.get("refused"):
         text = f"mlx-lm's batching takes no {meta['refused']}: it has no merge"
         finding = {"id": "not_applicable", "text": f"{text}."}
-        return [record("batch", "std 1.0", "not_applicable", seconds=seconds, findings=[finding])]
+        return [record(check, "std 1.0", "not_applicable", seconds=seconds, findings=[finding])]
     states: dict[str, dict[str, Any]] = {}
-    for name in TITLES:
+    for name in names:
         try:
             arrays, meta, took = view.port("batch", rows=rows, decoded=DECODED, scenario=name)
             seconds += took
             states[name] = judge(name, arrays, meta, alone)
         except PortFault as fault:
             states[name] = {"verdict": "fail", "text": fault.record()["text"]}
-    return [summary(states, seconds)]
+    return [summary(check, states, seconds)]
 
 
 def judge(
@@ -85,7 +90,7 @@ def judge(
     return worst
 
 
-def summary(states: dict[str, dict[str, Any]], seconds: float) -> dict[str, Any]:
+def summary(check: str, states: dict[str, dict[str, Any]], seconds: float) -> dict[str, Any]:
     judged = {n: s for n, s in states.items() if s["verdict"] in WORST and n not in UNJUDGED}
     findings = []
     for name, state in states.items():
@@ -98,8 +103,11 @@ def summary(states: dict[str, dict[str, Any]], seconds: float) -> dict[str, Any]
     skipped = [f"{n} ({s['text']})" for n, s in states.items() if s["verdict"] == "not_applicable"]
     if skipped:
         findings.append({"id": "not_applicable", "text": f"Does not apply: {'; '.join(skipped)}."})
+    fault = common_fault(judged)
+    if fault:
+        findings = []
     return record(
-        "batch",
+        check,
         "std 1.0",
         next((v for v in WORST if any(s["verdict"] == v for s in judged.values())), "not_applicable"),
         figure=max((s["figure"] for s in judged.values() if "figure" in s), default=None),
@@ -108,5 +116,6 @@ def summary(states: dict[str, dict[str, Any]], seconds: float) -> dict[str, Any]
         metric="largest relative error of a sequence's logits in a batch against alone",
         seconds=seconds,
         findings=findings,
+        error=fault,
         states=states,
     )

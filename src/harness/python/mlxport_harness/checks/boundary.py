@@ -182,14 +182,15 @@ def summary(
     figures = [r["figure"] for r in rows if "figure" in r]
     bad = [r for r in rows if r["verdict"] != "pass"]
     findings = []
-    if bad and all("figure" in r and r["figure"] <= 3 * known for r in bad):
-        text = (
-            f"Wrong at {len(bad)} of {len(rows)} lengths, no more than at 40 tokens ({known:.2g}): see exact."
-        )
+    if len(bad) == len(rows) and all("figure" in r and r["figure"] <= 3 * known for r in bad):
+        text = f"Wrong at every length, no more than at 40 tokens ({known:.2g}): see exact."
         findings, bad = [{"id": "everywhere", "text": text}], []
     for key in dict.fromkeys(k for r in bad for k in r["keys"]):
         mine = [r for r in bad if key in r["keys"]]
         what = ", ".join(f"length {r['length']} ({r['how']}): {_figure(r)}" for r in mine)
+        wrong = {r["length"] for r in mine}
+        right = sorted({r["length"] for r in rows if key in r["keys"]} - wrong)
+        what += f"; right at {', '.join(map(str, right))}" if right else ""
         findings.append({"id": "boundary", "key": key.split(" = ")[0], "text": f"Around {key}: {what}."})
     if limit < STEP + 3:
         text = f"The twin has {limit} positions: the cache's step of {STEP} was not reached."

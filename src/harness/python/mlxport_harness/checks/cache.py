@@ -34,7 +34,7 @@ WORST = ("fail", "suspect", "pass")
 def plans(length: int) -> dict[str, list[int]]:
     """Step sizes per plan. Each crosses the twin's window; decoding stops there, it is the slow part."""
     chunks = [7] * (length // 7) + ([length % 7] if length % 7 else [])
-    return {"decode": [1] * (length // 2), "prefill": [length - 10] + [1] * 10, "chunks": chunks}
+    return {"decode": [1] * (length * 2 // 5), "prefill": [length - 6] + [1] * 6, "chunks": chunks}
 
 
 def run(view: View) -> list[dict[str, Any]]:
@@ -89,6 +89,13 @@ def error(part: np.ndarray, full: np.ndarray) -> float:
     """Relative error; infinite for another shape and for what is not finite."""
     figure = relative(part, full) if part.shape == full.shape else np.inf
     return float(figure) if np.isfinite(figure) else float("inf")
+
+
+def common_fault(states: dict[str, dict[str, Any]]) -> dict[str, str] | None:
+    """The error of a port that raises the same in every state, so that it is said once."""
+    texts = {state["text"] if "figure" not in state else None for state in states.values()}
+    text = texts.pop() if len(texts) == 1 and len(states) > 1 else None
+    return {"kind": "port", "text": text, "hint": ""} if text else None
 
 
 def since(part: np.ndarray, full: np.ndarray, start: int = 0) -> str:

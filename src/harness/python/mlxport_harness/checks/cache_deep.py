@@ -14,7 +14,7 @@ import numpy as np
 
 from mlxport_harness.checks import Check
 from mlxport_harness.checks.boundary import fresh_ids, longest, points
-from mlxport_harness.checks.cache import BARS, WORST, error, since
+from mlxport_harness.checks.cache import BARS, WORST, common_fault, error, since
 from mlxport_harness.checks.verdict import by_bar, record
 from mlxport_harness.errors import PortFault
 
@@ -98,6 +98,9 @@ def summary(states: dict[str, State], seconds: float) -> dict[str, Any]:
     skipped = [f"{n} ({s['text']})" for n, s in states.items() if s["verdict"] == "not_applicable"]
     if skipped:
         findings.append({"id": "not_applicable", "text": f"Does not apply: {'; '.join(skipped)}."})
+    fault = common_fault(judged)
+    if fault:
+        findings = []
     return record(
         "cache-deep",
         "std 1.0",
@@ -108,6 +111,7 @@ def summary(states: dict[str, State], seconds: float) -> dict[str, Any]:
         metric="largest relative error of logits over the states of the cache",
         seconds=seconds,
         findings=findings,
+        error=fault,
         states=states,
     )
 

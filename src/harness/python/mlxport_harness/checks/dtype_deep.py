@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlxport_harness.checks import Check
+from mlxport_harness.checks.cache import common_fault
 from mlxport_harness.checks.dtype import places
 from mlxport_harness.checks.verdict import record
 from mlxport_harness.errors import PortFault
@@ -53,6 +54,9 @@ def run(view: View) -> list[dict[str, Any]]:
         states[mode] = {"verdict": "fail" if count else "pass", "figure": float(count), "text": ""}
         total, place, findings = total + count, place or first, findings + found
     verdicts = [s["verdict"] for s in states.values()]
+    fault = common_fault({m: s for m, s in states.items() if s["verdict"] != "not_applicable"})
+    if fault:
+        findings = []
     verdict = next((v for v in ("fail", "pass") if v in verdicts), "not_applicable")
     return [
         record(
@@ -66,6 +70,7 @@ def run(view: View) -> list[dict[str, Any]]:
             seconds=seconds,
             first_divergence=place,
             findings=findings,
+            error=fault,
             states=states,
         )
     ]

@@ -59,7 +59,8 @@ def feed(model: Any, ids: mx.array, cache: list[Any], steps: list[int]) -> mx.ar
 
 
 def classes(cache: list[Any]) -> str:
-    return ", ".join(sorted({type(c).__name__ for c in cache}))
+    flat = [inner for c in cache for inner in getattr(c, "caches", [c])]
+    return ", ".join(sorted({type(c).__name__ for c in flat}))
 
 
 def decode(model: Any, recorder: Recorder, request: dict[str, Any]) -> Arrays:
@@ -124,7 +125,8 @@ def trimmed(model: Any, recorder: Recorder, request: dict[str, Any]) -> Arrays:
     feed(model, ids, cache, [prefix])
     feed(model, ids[:, ::-1][:, :wrong], cache, [wrong - 1, 1])
     if not can_trim_prompt_cache(cache):
-        held = classes([c for c in cache if not c.is_trimmable()])
+        flat = [inner for c in cache for inner in getattr(c, "caches", [c])]
+        held = classes([c for c in flat if not c.is_trimmable()])
         raise NotApplicable(f"mlx-lm cannot trim {held} after {prefix + wrong} tokens")
     cut = trim_prompt_cache(cache, wrong)
     if cut != wrong:
@@ -183,7 +185,8 @@ def quantized(model: Any, recorder: Recorder, request: dict[str, Any]) -> Arrays
     group = group_size(probe)
     kinds = [isinstance(c, KVCache) for c in probe]
     if not any(kinds):
-        raise NotApplicable(f"mlx-lm quantizes no {classes(probe)}")
+        names = ", ".join(sorted({type(c).__name__ for c in probe}))
+        raise NotApplicable(f"mlx-lm quantizes no {names}")
 
     def real(cache: Any) -> Any:
         return cache.to_quantized(group_size=group, bits=bits) if isinstance(cache, KVCache) else cache
