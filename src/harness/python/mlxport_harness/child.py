@@ -16,6 +16,8 @@ ROLES = {
     "port": "mlxport_harness.port.record:serve",
     "battery_reference": "mlxport_harness.battery.reference:serve",
     "battery_port": "mlxport_harness.battery.port:serve",
+    "golden_reference": "mlxport_harness.golden.reference:record",
+    "shard": "mlxport_harness.shard.launch:serve",
 }
 
 

@@ -15,9 +15,11 @@ from typing import Any
 
 from mlxport_harness.battery import bench as battery_bench
 from mlxport_harness.battery import cli as battery_cli
+from mlxport_harness.golden import cli as golden_cli
 from mlxport_harness.load import cli as load
 from mlxport_harness.mutants import cli as mutants
 from mlxport_harness.preload import environment
+from mlxport_harness.shard import cli as shard_cli
 from mlxport_harness.wire import protect_stdout, write_line
 
 
@@ -69,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     battery_bench.add(benches)
     mutants.add(benches, strategies)
     family.add_parser("list", help="every check as JSON: the content of checks.json")
+    shard_cli.add(family, strategies)
+    golden_cli.add(commands, strategies)
     return parser
 
 
@@ -94,7 +98,7 @@ def _check(out: int, options: argparse.Namespace) -> int:
 
     sink = os.open(os.devnull, os.O_WRONLY)
     with tempfile.TemporaryDirectory(prefix="mlxport-") as scratch:
-        request = _request(options, scratch)
+        request = getattr(options, "request", _request)(options, scratch)
         worker = Worker(sink, None, options.strategy)
         worker.sink = _progress
         try:

@@ -12,6 +12,8 @@ FAMILIES = {
     "twin": "mlxport_harness.twin.family:execute",
     "load": "mlxport_harness.load.family:execute",
     "battery": "mlxport_harness.battery.family:execute",
+    "golden": "mlxport_harness.golden.family:execute",
+    "shard": "mlxport_harness.shard.family:execute",
 }
 
 

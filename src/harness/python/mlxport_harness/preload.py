@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import sys
@@ -47,16 +48,18 @@ def environment() -> None:
 def imports() -> None:
     """Both frameworks and the modules most ports and references share."""
     environment()
-    for name in PRELOADED:
-        importlib.import_module(name)
     import mlx.core as mx
-    import torch
     import transformers
 
+    with_torch = importlib.util.find_spec("torch") is not None  # a golden pack is checked without it
+    for name in PRELOADED:
+        if with_torch or "modeling_" not in name:
+            importlib.import_module(name)
     mx.set_default_device(mx.cpu)
     mx.disable_compile()
     transformers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(1)
+    if with_torch:
+        importlib.import_module("torch").set_num_threads(1)
     _known.update(stamps())
     isolate.measure()
 

@@ -1,0 +1,1 @@
+"""H18: the port cut over several processes gives what one process gives."""
