@@ -172,7 +172,7 @@ def _lines(result: dict[str, Any]) -> list[str]:
         figure = f"{check['figure']:.2g}" if isinstance(check["figure"], float) else str(check["figure"])
         floor = f"  floor {check['floor']:.2g}" if check.get("floor") else ""
         bar = f"bar {check['bar']:g}" if check["bar"] is not None else ""
-        head = f"{check['id']:8}{check['twin']:10}{check['verdict']:14}{figure:>10}  {bar}{floor}"
+        head = f"{check['id']:8} {check['twin']:10} {check['verdict']:14}{figure:>10}  {bar}{floor}"
         lines.append(head.rstrip())
         if check["error"]:
             lines.append(f"    {check['error']['text']}")
