@@ -77,9 +77,9 @@ def _smallest(row: Row) -> tuple[bool, int, str]:
 
 
 def _judge(view: View, pair: Pair, toggled: Row | None, seconds: float) -> dict[str, Any]:
-    rows = pair.rate(0.0 if pair.right else pair.base_error)
+    rated = pair.rate(0.0 if pair.right else pair.base_error)
     by_key: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in rated:
         by_key.setdefault(changes.name(row), []).append(row)
     findings, ignored, suspect = [], [], []
     if toggled is not None:
@@ -113,7 +113,7 @@ def _judge(view: View, pair: Pair, toggled: Row | None, seconds: float) -> dict[
         metric="keys that move the reference and not the port",
         seconds=seconds,
         findings=findings,
-        keys=[_shown(row) for row in rows],
+        keys=[_shown(row) for row in rated],
         not_tried=pair.meta["left"],
     )
 

@@ -13,8 +13,10 @@ from typing import Any
 
 import torch
 
-from mlxport_harness.reference.record import TWINS, build
+from mlxport_harness.reference import names
+from mlxport_harness.reference.record import TWINS
 from mlxport_harness.reference.stages import Reference
+from mlxport_harness.twin.build import build
 from mlxport_harness.twin.weights import fill
 
 Signature = list[tuple[str, list[int]]]
@@ -52,6 +54,7 @@ def save(reference: Reference, model: torch.nn.Module, name: str) -> str:
     temporary = Path(f"{folder}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     model.save_pretrained(temporary)
+    names.release(temporary, reference.model_type)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(temporary, folder)
     return f"changed/{name}"

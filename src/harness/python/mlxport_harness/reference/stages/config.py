@@ -16,8 +16,9 @@ import torch
 from mlxport_harness.checks import changes
 from mlxport_harness.errors import Failure
 from mlxport_harness.reference import changed
-from mlxport_harness.reference.record import LARGEST, _parameters, first_line, relative
+from mlxport_harness.reference.record import relative
 from mlxport_harness.twin import shrink
+from mlxport_harness.twin.build import first_line
 
 if TYPE_CHECKING:
     from mlxport_harness.reference.stages import Reference
@@ -37,6 +38,10 @@ def record(reference: Reference, request: dict[str, Any]) -> tuple[dict[str, np.
     arrays["base"] = _run(base, reference.ids)
     floor = _floor(base, reference.ids, arrays["base"])
     plan, left = changes.plan(content, base_config.to_dict())
+    filled = reference.meta.get("filled") or {}
+    if filled:
+        left["the class has no such key: it was filled in for the port"] = sorted(filled)
+        plan = [change for change in plan if change["path"][0] not in filled]
     rows = []
     for number, change in enumerate(plan):
         row = {**change, "weights": weights, "floor": floor, "moved": False}
@@ -44,10 +49,6 @@ def record(reference: Reference, request: dict[str, Any]) -> tuple[dict[str, np.
         try:
             config = changed.read(reference, changes.apply(content, [change]))
             if config.to_dict() == base_config.to_dict():
-                continue
-            size = _parameters(config) if change["kind"] != "value" else 0
-            if size > LARGEST:
-                row["rejected"] = f"too large for a twin: {size / 1e6:.0f} million parameters"
                 continue
             model = changed.model(reference, config, twin, base)
             logits = _run(model, reference.ids)

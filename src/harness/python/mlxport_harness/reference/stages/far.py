@@ -14,7 +14,8 @@ import torch
 
 from mlxport_harness.checks import changes, far
 from mlxport_harness.reference import changed
-from mlxport_harness.reference.record import first_line, relative
+from mlxport_harness.reference.record import relative
+from mlxport_harness.twin.build import first_line
 
 if TYPE_CHECKING:
     from mlxport_harness.reference.stages import Reference
