@@ -84,3 +84,14 @@ def test_cache_that_mlx_lm_does_not_batch_is_named(worker, arcee):
     found = batch(worker, "arcee", port)["batch"]
     assert found["verdict"] == "not_applicable"
     assert "Own" in found["findings"][0]["text"]
+
+
+def test_nemotron_h_forgets_the_lengths_and_with_them_is_right(worker, tmp_path):
+    """A fault of mlx-lm 0.32.2, silent: padding enters the recurrent state of the shorter rows."""
+    found = batch(worker, "nemotron_h")
+    assert (found["cache"]["verdict"], found["batch"]["verdict"]) == ("pass", "fail")
+    old = "            self.time_step_limit,\n            mask,\n        )"
+    new = old.replace("mask,\n", "mask,\n            cache.lengths if cache else None,\n")
+    assert (
+        batch(worker, "nemotron_h", copy_of("nemotron_h", tmp_path, (old, new)))["batch"]["verdict"] == "pass"
+    )
