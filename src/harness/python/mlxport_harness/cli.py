@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlxport_harness.battery import bench as battery_bench
+from mlxport_harness.battery import bench_twin
 from mlxport_harness.battery import cli as battery_cli
 from mlxport_harness.golden import cli as golden_cli
 from mlxport_harness.load import cli as load
@@ -21,6 +22,8 @@ from mlxport_harness.mutants import cli as mutants
 from mlxport_harness.preload import environment
 from mlxport_harness.shard import cli as shard_cli
 from mlxport_harness.wire import protect_stdout, write_line
+
+BENCHES = {"battery": battery_bench.main, "mutants": mutants.main, "twin": bench_twin.main}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     out = protect_stdout()
     try:
         if options.command == "bench":
-            return {"battery": battery_bench.main, "mutants": mutants.main}[options.what](out, options)
+            return BENCHES[options.what](out, options)
         if options.command == "serve":
             return _serve(out, options)
         return _list(out) if options.family == "list" else _check(out, options)
@@ -69,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="figures about the checks themselves")
     benches = bench.add_subparsers(dest="what", required=True)
     battery_bench.add(benches)
+    bench_twin.add(benches)
     mutants.add(benches, strategies)
     family.add_parser("list", help="every check as JSON: the content of checks.json")
     shard_cli.add(family, strategies)
@@ -168,11 +172,12 @@ def _report(out: int, options: argparse.Namespace, final: dict[str, Any]) -> int
 
 def _lines(result: dict[str, Any]) -> list[str]:
     lines = []
+    wide = max((len(check["id"]) for check in result["checks"]), default=0)
     for check in result["checks"]:
         figure = f"{check['figure']:.2g}" if isinstance(check["figure"], float) else str(check["figure"])
         floor = f"  floor {check['floor']:.2g}" if check.get("floor") else ""
         bar = f"bar {check['bar']:g}" if check["bar"] is not None else ""
-        head = f"{check['id']:8} {check['twin']:10} {check['verdict']:14}{figure:>10}  {bar}{floor}"
+        head = f"{check['id']:{wide}} {check['twin']:10} {check['verdict']:14}{figure:>10}  {bar}{floor}"
         lines.append(head.rstrip())
         if check["error"]:
             lines.append(f"    {check['error']['text']}")

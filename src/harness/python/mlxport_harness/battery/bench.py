@@ -63,7 +63,7 @@ def bench(options: argparse.Namespace) -> dict[str, Any]:
         )
     folder = Path(os.path.abspath(options.checkpoint))
     checkpoint = inspect(folder, Variant(str(folder), None, None, None))
-    scripts = _scripts(options.upstream_harness)
+    scripts = scripts_at(options.upstream_harness)
     with tempfile.TemporaryDirectory(prefix="mlxport-bench-") as scratch:
         work = Path(scratch)
         _say("warming the page cache, unmetered")
@@ -100,7 +100,7 @@ def bench(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _scripts(harness: str | None) -> Path | None:
+def scripts_at(harness: str | None) -> Path | None:
     if harness is None:
         return None
     for folder in (Path(harness, "harness"), Path(harness)):
@@ -152,21 +152,21 @@ def _upstream(found: Checkpoint, test: str, scripts: Path | None, work: Path, to
         words = [str(scripts / SCRIPTS[name])] if scripts else own
         words += [target, found.dtype] if name == "dtype" else [target]
         words += [facts.NUMERICAL] if scripts and name != "dtype" else []
-    return meter.run([python, *words], _environment(), LIMIT, work / test)
+    return meter.run([python, *words], environment(), LIMIT, work / test)
 
 
 def _ours(found: Checkpoint, tests: tuple[str, ...], work: Path, tokens: int) -> meter.Metered:
     _say(f"ours: {', '.join(tests)}")
     words = ["-m", "mlxport_harness", "check", "battery", str(found.folder), "--tests", ",".join(tests)]
     words += ["--out", str(work / "out"), "--max-tokens", str(tokens), "--json"]
-    one = meter.run([sys.executable, *words], _environment(), LIMIT, work)
+    one = meter.run([sys.executable, *words], environment(), LIMIT, work)
     if one.exit_code not in (0, 1):
         text = f"Our battery ended with {one.exit_code}: {one.stderr.strip()[-300:]}"
         raise Failure("environment", text, "")
     return one
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """What the worker sets for itself is taken out again: upstream's scripts run as they would."""
     ours = {
         "MLX_ENABLE_TF32",
