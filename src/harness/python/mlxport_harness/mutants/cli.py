@@ -19,6 +19,7 @@ def add(bench: Any, strategies: dict[str, Any]) -> None:
         "mutants", help="would the checks have caught it? single faults, and what says so"
     )
     mutants.add_argument("--types", help="comma-separated types of the library; default: all")
+    mutants.add_argument("--only", help="patterns of ids, such as llama/*,*/eps-*")
     mutants.add_argument("--port", help="your own port: faults are made from its text")
     mutants.add_argument("--model-type", help="of --port; default: the file's name")
     mutants.add_argument("--config", help="a config.json for --port; default: the class's defaults")
@@ -56,6 +57,7 @@ def _run(options: argparse.Namespace, work: Path) -> tuple[dict[str, Any], str]:
     from mlxport_harness.mutants import table
 
     settings = {"plan": options.plan, "jobs": options.jobs, "strategy": options.strategy}
+    settings["only"] = options.only
     if options.history:
         from mlxport_harness.mutants import history
 

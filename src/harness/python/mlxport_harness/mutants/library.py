@@ -7,9 +7,10 @@ it in silence would be wrong. Faults in a shared module travel in the port's own
 from __future__ import annotations
 
 import ast
+import fnmatch
 import importlib.util
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -63,13 +64,25 @@ def subjects() -> dict[str, Subject]:
     return {found.type: found for found in (_read(path) for path in sorted(FOLDER.glob("*.json")))}
 
 
-def chosen(types: list[str] | None) -> list[Subject]:
+def chosen(types: list[str] | None, only: str | None = None) -> list[Subject]:
+    """The types asked for, all by default; `only`: of their faults those whose id matches a pattern."""
     known = subjects()
     unknown = [t for t in types or [] if t not in known]
     if unknown:
         hint = f"Types in it: {', '.join(known)}. For another: --port FILE --model-type TYPE."
         raise Failure("user", f"The mutant library has no {', '.join(unknown)}.", hint)
-    return [known[t] for t in types] if types else list(known.values())
+    found = [known[t] for t in types] if types else list(known.values())
+    if only is None:
+        return found
+    patterns = only.split(",")
+    found = [replace(s, mutants=tuple(m for m in s.mutants if _matches(m.id, patterns))) for s in found]
+    if not any(s.mutants for s in found):
+        raise Failure("user", f"No fault of the library matches {only}.", "An id is llama/rope-theta-lost.")
+    return [s for s in found if s.mutants]
+
+
+def _matches(name: str, patterns: list[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def models_folder() -> Path:

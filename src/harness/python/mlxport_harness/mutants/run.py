@@ -54,7 +54,7 @@ class Store:
 
 def scorecard(types: list[str] | None, work: Path, options: dict[str, Any], say: Say) -> Row:
     """Runs what is not yet known and gives the whole table. `options`: jobs, plan, strategy."""
-    subjects = library.chosen(types)
+    subjects = library.chosen(types, options.get("only"))
     for subject in subjects:  # a fault that does not apply stops here, not after minutes
         for mutant in subject.mutants:
             library.mutated(mutant)
