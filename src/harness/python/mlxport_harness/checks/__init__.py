@@ -32,6 +32,7 @@ MODULES = (
     "sanitize",
     "load",
     "names",
+    "norms",
     "upstream",
 )
 # Their numbers in the design's list, H1–H22; a check that is not there has none.
