@@ -13,7 +13,7 @@ import pytest
 from mlxport_harness.errors import Failure
 from mlxport_harness.mutants import generic, library, upstream_rules
 
-from client import PORTS, environment
+from client import PORTS, environment, records
 
 LIBRARY = {
     "family": "dense",
@@ -182,3 +182,24 @@ def test_upstreams_rules_judge_as_their_scripts_do():
     assert upstream_rules.layer(state, state[:, :1])[0] == "SHAPE MISMATCH"
     assert upstream_rules.passes("SUCCESS", ["ok", "warn"], True)
     assert not upstream_rules.passes("PARTIAL", ["ok"], True)
+
+
+def test_norm_with_another_epsilon_fails_alone_where_the_logits_hardly_move(worker, arcee):
+    right = records(worker.run("arcee", arcee(), checks=["norms"]))["norms"]
+    assert (right["verdict"], right["paired"]) == ("pass", 9)
+    change = (
+        "self.norm = nn.RMSNorm(args.hidden_size, eps=args.rms_norm_eps)",
+        "self.norm = nn.RMSNorm(args.hidden_size, eps=1e-6)",
+    )
+    wrong = records(worker.run("arcee", arcee(change), checks=["norms", "exact"]))
+    assert wrong["exact std 1.0"]["verdict"] == "pass"
+    assert wrong["norms"]["verdict"] == "fail"
+    assert wrong["norms"]["first_divergence"]["module"] == "model.norm"
+
+
+def test_upstreams_rules_pass_a_right_port_and_see_a_coarse_fault(worker, arcee):
+    right = records(worker.run("arcee", arcee(), checks=["upstream"]))["upstream"]
+    assert (right["verdict"], right["predictions"], right["dtype"]) == ("pass", "SUCCESS", "bfloat16")
+    assert len(right["states"]) == 5
+    wrong = records(worker.run("arcee", arcee(("nn.relu2(", "nn.silu(")), checks=["upstream"]))["upstream"]
+    assert wrong["verdict"] == "suspect" and "DIVERGED" in [word for _, word, _ in wrong["states"]]

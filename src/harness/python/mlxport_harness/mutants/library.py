@@ -32,7 +32,7 @@ class Mutant:
     """One fault. `usage`: the kind of use in which it shows. `within`: a class or function, dotted.
 
     `file`: the module of mlx-lm's models that it is put into, the port's own by default. `config`: the
-    variant of the library that exercises it.
+    variant of the library that exercises it; `needs`: what of it. `limit`: why it survives, if known.
     """
 
     id: str
@@ -46,6 +46,7 @@ class Mutant:
     within: str | None = None
     file: str | None = None
     needs: str = ""
+    limit: str = ""
     config: str = DEFAULTS
 
 

@@ -64,7 +64,7 @@ def scorecard(types: list[str] | None, work: Path, options: dict[str, Any], say:
     _in_parts(subjects, store, work, options, say)
     rows = Store(store).rows
     controls = [rows[_control_key(s, c)] for s in subjects for c in s.configs]
-    mutants = [rows[_key(m, s)] for s in subjects for m in s.mutants]
+    mutants = [rows[_key(m, s)] | _about(m) for s in subjects for m in s.mutants]
     return {
         "schema": 1,
         "revision": revision,
@@ -151,8 +151,7 @@ def _mutant(
         if slow:
             said = merged(said, kept(session.judge(subject.type, path, config, slow)))
         ran = "full"
-    about = {k: v for k, v in asdict(mutant).items() if k not in ("old", "new", "within", "count")}
-    store.add({"key": key, **about, "plan": ran, **said})
+    store.add({"key": key, **_about(mutant), "plan": ran, **said})
     say(f"{mutant.id}: {', '.join(row_words(store.rows[key]))}")
 
 
@@ -193,8 +192,14 @@ def row_words(row: Row) -> list[str]:
     return words or ["pass"]
 
 
+def _about(mutant: Mutant) -> Row:
+    return {k: v for k, v in asdict(mutant).items() if k not in ("old", "new", "within", "count")}
+
+
 def _key(mutant: Mutant, subject: Subject) -> str:
-    content = json.dumps([asdict(mutant), subject.configs[mutant.config]], sort_keys=True)
+    """What decides the outcome; words about it do not."""
+    change = [mutant.old, mutant.new, mutant.count, mutant.within, mutant.file]
+    content = json.dumps([change, subject.configs[mutant.config]], sort_keys=True)
     return f"{mutant.id} {hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 

@@ -41,6 +41,11 @@ def counts(found: Row) -> str:
     theirs = sum(bool(upstream_killed(r)) for r in judged)
     text = f"{hit} of {total} faults killed ({hit / total:.1%})" if total else "No faults."
     text += f", {sum(map(suspected, rows))} more suspect; upstream's rules: {theirs} of {len(judged)}"
+    calm = {(c["type"], c["config"]) for c in found["controls"] if upstream_killed(c) is False}
+    fair = [r for r in judged if (r["type"], r["config"]) in calm]
+    text += (
+        f", and {sum(bool(upstream_killed(r)) for r in fair)} of {len(fair)} where they pass the right port"
+    )
     wrong = len(alarms(found["controls"]))
     theirs_wrong = sum(bool(upstream_killed(r)) for r in found["controls"])
     text += f". Unmutated: {wrong} alarms on {len(found['controls'])}, upstream's rules {theirs_wrong}."
@@ -84,12 +89,18 @@ def _survivors(rows: list[Row]) -> str:
     left = survivors(rows)
     if not left:
         return "None.\n"
-    lines = [_line(["fault", "use", "what it is", "said", "upstream's rules"]), _line(["---"] * 5)]
+    lines = [
+        _line(["fault", "use", "what it is", "said", "why it survives", "upstream's rules"]),
+        _line(["---"] * 6),
+    ]
     for row in left:
         theirs = upstream_killed(row)
         word = "not computed" if theirs is None else "killed" if theirs else "passed"
+        said = _state(row).strip(" ;") or "pass"
         lines.append(
-            _line([f"`{row['id']}`", row["usage"], row["why"], _state(row).strip(" ;") or "pass", word])
+            _line(
+                [f"`{row['id']}`", row["usage"], row["why"], said, row["limit"] or "not explained yet", word]
+            )
         )
     return "\n".join(lines) + "\n"
 
