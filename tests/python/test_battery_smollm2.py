@@ -6,6 +6,7 @@ Needs SmolLM2 (`smollm2.py`): made from PyPI on the first run, in `target/smollm
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
