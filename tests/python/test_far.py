@@ -32,6 +32,14 @@ def test_positions_that_are_clamped_fail_far_only(worker, arcee):
     assert "From position 1,000 on" in found["far"]["findings"][0]["text"]
 
 
+def test_port_that_raises_only_at_far_positions_fails(worker, arcee):
+    bound = OFFSET + "\n        assert offset < 900, 'table too small'"
+    found = far(worker, arcee((OFFSET, bound)))
+    assert found["exact std 1.0"]["verdict"] == "pass"
+    assert found["far"]["verdict"] == "fail"
+    assert "Only at far positions: The port raised AssertionError" in found["far"]["error"]["text"]
+
+
 def test_scaling_that_a_port_loses_is_a_finding_for_defaults_and_a_failure_for_a_config(
     worker, arcee, tmp_path
 ):

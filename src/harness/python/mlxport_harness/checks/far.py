@@ -117,7 +117,11 @@ def run(view: View) -> list[dict[str, Any]]:
         return [record("far", STD_1, meta["verdict"], findings=findings, seconds=time.monotonic() - began)]
     items = meta["items"]
     port, said, _ = view.port("far", STD_1, items=items)
+    if "cannot" in said:
+        findings = [{"id": "far", "text": str(said["cannot"])}]
+        return [record("far", STD_1, "not_exercised", findings=findings, seconds=time.monotonic() - began)]
     own, *others = [_measure(n, item, reference, meta, port, said) for n, item in enumerate(items)]
+    own["far_only"] = bool(said.get("near"))
     _forgive(own, others)
     findings = [f for f in (_scaling(other) for other in others) if f]
     found = _judge(own, others, findings, time.monotonic() - began)
@@ -178,7 +182,10 @@ def _judge(own: dict, others: list[dict], findings: list[dict], seconds: float) 
         "others": [{k: o[k] for k in ("name", "blocks", "error")} for o in others],
     }
     if own["error"]:
-        text = f"The port fails with jumping cache offsets: {own['error']}"
+        if own["far_only"]:
+            error = {"kind": "port", "text": f"Only at far positions: {own['error']}", "hint": ""}
+            return record("far", STD_1, "fail", error=error, **common)
+        text = f"The port does not run with caches that can jump: {own['error']}"
         return record("far", STD_1, "not_exercised", findings=[{"id": "far", "text": text}], **common)
     near = own["blocks"][0]
     if "near" in own:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from mlxport_harness.port.record import Recorder
 
 
+class CannotJump(Exception):
+    """The port is not at fault."""
+
+
 class Jumping:
     """Before a port's cache type in its bases: small storage under an offset of its own."""
 
@@ -45,16 +49,32 @@ class Jumping:
 
 def record(recorder: Recorder, request: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     arrays, errors = {}, {}
+    near = True
     for number, item in enumerate(request["items"]):
         try:
             config = changed.content(recorder, request, item["changes"])
             model = changed.model(recorder, request, config, None)
             for at, starts in enumerate(item["calls"]):
                 arrays[f"{number}.{at}"] = numbers(_call(model, recorder.ids, starts))
+        except CannotJump as reason:
+            return {}, {"cannot": str(reason)}
         except BaseException as error:
             fault = load.fault(error, recorder.port)
             errors[str(number)] = f"{fault.text} at {fault.where}" if fault.where else fault.text
-    return arrays, {"errors": errors}
+            if number == 0:
+                near = _runs_near(recorder, request)
+    return arrays, {"errors": errors, "near": near}
+
+
+def _runs_near(recorder: Recorder, request: dict[str, Any]) -> bool:
+    """Whether the same caches serve where positions do not jump: if not, jumping is not what fails."""
+    block = far.rules()["block"]
+    try:
+        model = changed.model(recorder, request, changed.content(recorder, request, []), None)
+        mx.eval(_call(model, recorder.ids, [0, block, 2 * block]))
+        return True
+    except BaseException:
+        return False
 
 
 def _call(model: Any, ids: list[list[int]], starts: list[int]) -> mx.array:
@@ -64,7 +84,7 @@ def _call(model: Any, ids: list[list[int]], starts: list[int]) -> mx.array:
     jumping: list[Jumping] = []
     cache = [_jumping(c, jumping) for c in caches.make_prompt_cache(model)]
     if not jumping:
-        raise ValueError("no cache of the port has an offset")
+        raise CannotJump("No cache of the port has an offset that could jump.")
     parts = []
     for i, start in enumerate(starts):
         for one in jumping:
@@ -78,6 +98,8 @@ def _jumping(cache: Any, found: list[Jumping]) -> Any:
     if isinstance(cache, caches.CacheList):
         cache.caches = tuple(_jumping(c, found) for c in cache.caches)
         return cache
+    if isinstance(cache, caches.ChunkedKVCache):
+        raise CannotJump("A ChunkedKVCache cannot jump: its chunks are counted from the first position.")
     if not isinstance(cache, (caches.KVCache, caches.RotatingKVCache, caches.ConcatenateKVCache)):
         return cache
     kind = type(cache)
