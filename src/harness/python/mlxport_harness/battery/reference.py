@@ -1,9 +1,9 @@
 """The reference's process: transformers, the checkpoint read once, every figure to disk.
 
-float32 first where it fits, then the same weights in their own dtype: a second model is built around them,
-so that what a class computes from its dtype (scales, frequencies) is what loading in that dtype gives, and
-each weight is dropped as its narrower copy is made. Where it does not fit, one layer is wide at a time.
-Nothing here sees the port.
+float32 is a pass over the weights in their own dtype, each layer widened while it runs. Only where the class
+keeps constants in its dtype (a scale, say), and float32 fits, are all weights wide first, and then narrowed
+into a second model built for the own dtype, each dropped as its narrower copy is made: so both have the
+constants that loading in that dtype gives. Nothing here sees the port.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ def threads() -> int:
 
 
 class Reference:
-    """One checkpoint. `float32`: whether the weights fit in that width."""
+    """One checkpoint. `float32`: whether all weights fit in that width."""
 
     def __init__(self, folder: Path, dtype: str, float32: bool, remote_code: bool) -> None:
         self.folder, self.dtype, self.float32, self.remote_code = folder, dtype, float32, remote_code
+        self._whole: bool | None = None
         self._wide: Any = None
         self._native: Any = None
         self._tokenizer: Any = None
@@ -68,9 +69,9 @@ class Reference:
         import torch
 
         ids = self.tokenizer.encode(text)
-        streamed = width == "float32" and not self.float32
-        model = self.wide() if width == "float32" and self.float32 else self.native()
-        with _streamed(model) if streamed else contextlib.nullcontext():
+        wide = width == "float32"
+        model = self.wide() if wide and self.whole else self.native()
+        with _streamed(model) if wide and not self.whole else contextlib.nullcontext():
             out = model(torch.tensor([ids]), output_hidden_states=hidden, use_cache=False)
         arrays = {"ids": np.array(ids, np.int64), "logits": _numbers(out.logits[0])}
         if hidden:
@@ -122,6 +123,30 @@ class Reference:
         if eos is None:
             eos = self.tokenizer.eos_token_id
         return {eos} if isinstance(eos, int) else set(eos or [])
+
+    @property
+    def whole(self) -> bool:
+        """Whether float32 needs a model of its own, and there is room for it."""
+        if self._whole is None:
+            self._whole = self.float32 and self._constants()
+        return self._whole
+
+    def _constants(self) -> bool:
+        """Whether the class keeps floating constants in the own dtype; told from a model without memory."""
+        import torch
+        from transformers import AutoConfig, AutoModelForCausalLM
+
+        kind = getattr(torch, self.dtype)
+        config = AutoConfig.from_pretrained(self.folder, trust_remote_code=self.remote_code)
+        try:
+            with torch.device("meta"):
+                model = AutoModelForCausalLM.from_config(
+                    config, dtype=kind, trust_remote_code=self.remote_code, attn_implementation="eager"
+                )
+        except Exception:
+            return True
+        held = [v for m in model.modules() for v in (*m._buffers.values(), *vars(m).values())]
+        return kind != torch.float32 and any(isinstance(v, torch.Tensor) and v.dtype == kind for v in held)
 
     def wide(self) -> Any:
         if self._native is not None:
@@ -194,7 +219,7 @@ def _no_init() -> Any:
 
 @contextlib.contextmanager
 def _streamed(model: Any) -> Any:
-    """A float32 pass of a checkpoint whose float32 form does not fit: each layer is wide while it runs.
+    """A float32 pass over narrower weights: each layer is wide while it runs.
 
     What is around the layers is wide throughout, so the stream, masks and rotations are float32 as well.
     Narrowing again loses nothing: the values came from there.
