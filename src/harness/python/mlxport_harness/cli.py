@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from mlxport_harness import sweep
 from mlxport_harness.battery import bench as battery_bench
 from mlxport_harness.battery import bench_twin
 from mlxport_harness.battery import cli as battery_cli
@@ -63,7 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     load.add_parser(family, common)
     text = "compare a port with its reference on a small random twin"
     twin = family.add_parser("twin", help=text, parents=[common])
-    twin.add_argument("model_type")
+    twin.add_argument("model_type", nargs="?")
+    twin.add_argument("--all", action="store_true", help="every type that both libraries have; 120 s a type")
+    twin.add_argument("--types", help="with --all: only these, comma-separated")
+    twin.add_argument("--reference-only", action="store_true", help="with --all: all text models, no port")
     twin.add_argument("--port", help="the port's file; default: mlx-lm's own")
     twin.add_argument("--config", action="append", default=[], help="a config.json; may be repeated")
     twin.add_argument("--checks", help="comma-separated ids, or quick (default), full")
@@ -100,12 +104,15 @@ def _check(out: int, options: argparse.Namespace) -> int:
         return battery_cli.check(out, options)
     from mlxport_harness.serve import Worker
 
+    sweeping = options.family == "twin" and sweep.asked(options)
     sink = os.open(os.devnull, os.O_WRONLY)
     with tempfile.TemporaryDirectory(prefix="mlxport-") as scratch:
         request = getattr(options, "request", _request)(options, scratch)
         worker = Worker(sink, None, options.strategy)
-        worker.sink = _progress
+        worker.sink = None if sweeping else _progress
         try:
+            if sweeping:
+                return sweep.report(out, options, worker, request)
             final = worker.one(request)
         finally:
             worker.spawner.close()

@@ -10,6 +10,7 @@ from mlxport_harness.errors import Failure
 
 FAMILIES = {
     "twin": "mlxport_harness.twin.family:execute",
+    "reference": "mlxport_harness.sweep:execute",
     "load": "mlxport_harness.load.family:execute",
     "battery": "mlxport_harness.battery.family:execute",
     "golden": "mlxport_harness.golden.family:execute",
