@@ -1,8 +1,8 @@
 """`check twin --all`: every model type that both libraries have, one after another.
 
-`--reference-only`: every text model of transformers, without a port. A run per type in processes of its own, each
-with its own time: a type that hangs or crashes is named, and the rest goes on. JSON: {schema, runs, counts}; exit:
-1 if a type failed or is suspect, else 2 if one could not run, else 0.
+`--reference-only`: every text model of transformers, without a port. A run per type in processes of its own,
+each with its own time: a type that hangs or crashes is named, and the rest goes on. JSON: {schema, runs,
+counts}; exit: 1 if a type failed or is suspect, else 2 if one could not run, else 0.
 """
 
 from __future__ import annotations
@@ -170,13 +170,15 @@ def _why(result: Record) -> str:
 
 
 def asked(options: Any) -> bool:
-    """Whether the command line means a sweep; says so when it means neither or both."""
+    """Whether the command line means a sweep; ends with 2 when it means neither or both."""
+    wrong = None
     if options.all and (options.model_type or options.port or options.config):
-        raise SystemExit(
-            "check twin: --all goes without a model_type, --port and --config; --types names types"
-        )
-    if not options.all and (options.types or options.reference_only or not options.model_type):
-        raise SystemExit("check twin: give a model_type, or --all (with --types, --reference-only)")
+        wrong = "--all goes without a model_type, --port and --config; --types names the types"
+    elif not options.all and (options.types or options.reference_only or not options.model_type):
+        wrong = "give a model_type, or --all (to which --types and --reference-only belong)"
+    if wrong:
+        print(f"user: check twin: {wrong}", file=sys.stderr)
+        raise SystemExit(2)
     return bool(options.all)
 
 

@@ -1,7 +1,8 @@
 """Rewrites a saved twin to the names and layouts that released files have, where transformers saves others.
 
 Data: `weights` in rules.json, a list of {from, to, transpose, split} per type. `from` is a pattern; `to` one
-name, or one per part of a split (`interleaved`: every other entry of the last axis). `transpose` then swaps
+name, null to drop it,
+or one per part of a split (`interleaved`: every other entry of the last axis). `transpose` then swaps
 the last two axes.
 """
 
@@ -16,8 +17,11 @@ import torch
 from mlxport_harness.twin import shrink as shrinker
 
 
-def release(folder: Path, model_type: str) -> None:
-    steps = shrinker.rules()["types"].get(model_type, {}).get("weights", [])
+def save(model: torch.nn.Module, folder: Path) -> None:
+    """Saves the twin as releases are. `runtime`: under the model's own names, not those it is saved by."""
+    own = shrinker.rules()["types"].get(model.config.model_type, {})
+    model.save_pretrained(folder, **({"save_original_format": False} if own.get("runtime") else {}))
+    steps = own.get("weights", [])
     if not steps:
         return
     from safetensors.torch import load_file, save_file
@@ -33,6 +37,8 @@ def _one(name: str, tensor: torch.Tensor, steps: list[dict[str, Any]]) -> dict[s
     for step in steps:
         if not re.search(step["from"], name):
             continue
+        if step["to"] is None:
+            return {}
         if step.get("split") == "interleaved":
             parts = [tensor[..., i :: len(step["to"])] for i in range(len(step["to"]))]
         else:

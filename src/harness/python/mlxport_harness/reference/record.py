@@ -59,8 +59,7 @@ def _one_seed(
         model = build(config)
         fill(model, seed, std)
         saved = folder / "twin" / twin.replace(" ", "-")
-        model.save_pretrained(saved)
-        names.release(saved, config.model_type)
+        names.save(model, saved)
         _configs(saved, raw, config, notes["filled"])
         arrays, meta = _states(model, torch.from_numpy(ids))
         floors[twin] = meta["floor"]
@@ -68,8 +67,7 @@ def _one_seed(
         states.save(folder / "states" / f"{twin.replace(' ', '-')}.bin", arrays, meta | {"seed": seed})
         if twin == "std 1.0":
             half = folder / "twin" / "bf16"
-            model.to(torch.bfloat16).save_pretrained(half)
-            names.release(half, config.model_type)
+            names.save(model.to(torch.bfloat16), half)
             _configs(half, raw, config, notes["filled"])
     meta = {"ids": ids.tolist(), "seed": seed, "config": json.loads((saved / "config.json").read_text())}
     meta |= notes

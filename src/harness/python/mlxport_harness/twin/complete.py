@@ -39,7 +39,11 @@ def _of(model_type: str, config: Any, written: Config, required: list[str], tabl
     for name in required:
         key = name.rstrip("?")
         absent = key not in written or (written[key] is None and not name.endswith("?"))
-        if absent and key not in released and key not in table["spelled"]:
+        rope = written.get("rope_parameters")
+        spelled = key in table["spelled"] and isinstance(rope, dict)
+        if spelled and key == "partial_rotary_factor" and key not in rope:
+            spelled = False
+        if absent and key not in released and not spelled:
             value = _value(key, config, written, table)
             if value is not None:
                 released[key] = value
@@ -68,7 +72,12 @@ def _value(key: str, config: Any, written: Config, table: Config) -> Any:
     known = {**(rope if isinstance(rope, dict) else {}), **written}
     for names in table["synonyms"]:
         if key in names:
-            return next((known[n] for n in names if known.get(n) is not None), None)
+            same = [known[n] for n in names if known.get(n) is not None]
+            if same:
+                return same[0]
+    if key == "first_k_dense_replace" and isinstance(known.get("mlp_layer_types"), list):
+        kept = known["mlp_layer_types"]
+        return kept.index("sparse") if "sparse" in kept else len(kept)
     kinds = table["from_kinds"].get(key)
     if kinds and isinstance(known.get(kinds["list"]), list):
         return [kinds["values"].get(kind) for kind in known[kinds["list"]]]

@@ -67,6 +67,7 @@ def legacy_spelling(config: Config, renamed: dict[str, str]) -> Config | None:
         field: config[saved] for field, saved in renamed.items() if saved in config and field not in config
     }
     if not isinstance(rope, dict):
+        aliases |= _older_kinds({**config, **aliases}, table)
         return {**config, **aliases} if aliases else None
     old = {k: v for k, v in config.items() if k != "rope_parameters"} | aliases
     per_type = {k: v for k, v in rope.items() if isinstance(v, dict)}
@@ -81,7 +82,14 @@ def legacy_spelling(config: Config, renamed: dict[str, str]) -> Config | None:
     for new, name in table["legacy"].items():
         if new in old:
             old[name] = old[new]
-    return old
+    return old | _older_kinds(old, table)
+
+
+def _older_kinds(config: Config, table: Config) -> Config:
+    """Layer kinds of Mamba hybrids as files named them before transformers 5 renamed the values."""
+    hybrid = any(key.startswith("mamba_") for key in config)
+    keys = [k for k in ("layer_types", "layers_block_type") if isinstance(config.get(k), list)]
+    return {k: [table["kinds"].get(v, v) for v in config[k]] for k in keys} if hybrid else {}
 
 
 def new_spelling(config: Config, canonical: Config) -> Config:
