@@ -40,8 +40,9 @@ def by_floor(figure: float, floor: float, bars: tuple[float, float]) -> str:
     """The exactness rule: the twin's own rounding floor decides, the absolute bars check it.
 
     Floor: pass up to 10 times, suspect up to 100, fail above. The verdict is the worse of floor and bar, with
-    one relief: above 100 times the floor but within the absolute pass bar is suspect, not fail: so small
-    a difference alone does not prove a fault.
+    two reliefs: above 100 times the floor but within the absolute pass bar is suspect, not fail: so small
+    a difference alone does not prove a fault; and within 10 times the floor up to 3 times the bar is a pass:
+    a twin that amplifies rounding so much is no port's fault.
     """
     absolute = by_bar(figure, bars)
     if floor <= 0 or not math.isfinite(floor):
@@ -49,6 +50,8 @@ def by_floor(figure: float, floor: float, bars: tuple[float, float]) -> str:
     relative = by_bar(figure / floor, (FLOOR_PASS, FLOOR_SUSPECT))
     if relative == "fail" and absolute == "pass":
         return "suspect"
+    if relative == "pass" and figure <= 3 * bars[0]:
+        return "pass"
     return ORDER[max(ORDER.index(relative), ORDER.index(absolute))]
 
 
