@@ -1,4 +1,4 @@
-"""Twins keep what the real config says: relations of sizes, kinds of layers, flags, names of released files."""
+"""Twins keep what the real config says: relations of sizes, kinds of layers, flags, released names."""
 
 from __future__ import annotations
 
