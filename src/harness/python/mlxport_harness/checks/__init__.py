@@ -29,6 +29,7 @@ MODULES = (
     "quant",
     "train",
     "upstream_test",
+    "kernels",
     "sanitize",
     "load",
     "names",
