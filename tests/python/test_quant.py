@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from mlxport_harness.checks.quant import kl
+
 OUT = "return self.o_proj(out.transpose(0, 2, 1, 3).reshape(B, L, -1))"
 POP = '            weights.pop("lm_head.weight", None)\n'
 
@@ -64,3 +67,9 @@ def test_promotion_by_quantized_layers_fails(worker, arcee):
     found = quant(worker, arcee(("B, L, _ = x.shape", widen)))
     assert found["4-bit"]["verdict"] == "fail"
     assert "promotion" in [f["id"] for f in found["4-bit"]["findings"]]
+
+
+def test_kl_sees_an_error_of_logits_that_saturate():
+    base = np.random.default_rng(0).standard_normal((1, 8, 50)).astype(np.float32) * 500
+    noise = np.random.default_rng(1).standard_normal(base.shape).astype(np.float32)
+    assert kl(base, base) == 0 and 1e-9 < kl(base, base + noise) < kl(base, base + 30 * noise)
