@@ -22,6 +22,7 @@ from mlxport_harness.load import cli as load
 from mlxport_harness.mutants import cli as mutants
 from mlxport_harness.preload import environment
 from mlxport_harness.shard import cli as shard_cli
+from mlxport_harness.speed import cli as speed_cli
 from mlxport_harness.wire import protect_stdout, write_line
 
 BENCHES = {"battery": battery_bench.main, "mutants": mutants.main, "twin": bench_twin.main}
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     mutants.add(benches, strategies)
     family.add_parser("list", help="every check as JSON: the content of checks.json")
     shard_cli.add(family, strategies)
+    speed_cli.add(family, strategies)
     golden_cli.add(commands, strategies)
     return parser
 

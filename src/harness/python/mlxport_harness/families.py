@@ -14,6 +14,7 @@ FAMILIES = {
     "load": "mlxport_harness.load.family:execute",
     "battery": "mlxport_harness.battery.family:execute",
     "golden": "mlxport_harness.golden.family:execute",
+    "speed": "mlxport_harness.speed.family:execute",
     "shard": "mlxport_harness.shard.family:execute",
 }
 
