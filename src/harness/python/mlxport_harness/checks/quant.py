@@ -152,8 +152,8 @@ def sensitivity(arrays: dict[str, np.ndarray], meta: dict[str, Any], seconds: fl
 def kl(base: np.ndarray, other: np.ndarray) -> float:
     """Mean over positions of KL(base ‖ other), in float64.
 
-    Tied embeddings of a twin make its softmax one-hot, which no error moves: logits spread wider than a trained
-    model's are divided down to that.
+    Tied embeddings of a twin make its softmax one-hot, which no error moves: logits spread wider than a
+    trained model's are divided down to that.
     """
     warm = max(1.0, float(np.std(base, dtype=np.float64)) / SPREAD)
     p, q = _log_softmax(base / warm), _log_softmax(other / warm)
