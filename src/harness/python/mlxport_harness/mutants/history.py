@@ -1,18 +1,22 @@
-"""Real fixes of mlx-lm's history, applied backwards: the file as it was before each fix, in this environment.
+"""Real fixes of mlx-lm's history, applied backwards. A set apart: nothing was tuned on it.
 
-A set apart from the library, for nothing was tuned on it. Each file before a fix is judged as any port; the
-file after it tells, for the reader and not for the rules, whether the verdict is about that fix at all.
+Where the fix still applies in reverse to the installed port, that is the mutant; else the file as it was
+before the fix. It is judged as any port. The text with the fix tells, for the reader and not for the rules,
+whether the verdict is about that fix at all.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 from mlxport_harness.errors import Failure
+from mlxport_harness.mutants.library import models_folder
 from mlxport_harness.mutants.run import Say, Store, kept, merged, row_words
 from mlxport_harness.mutants.session import Session, harness_revision, plan
 
@@ -72,15 +76,42 @@ def _one(session: Session, clone: Path, fix: Row, path: str, plan_name: str) -> 
     row: Row = {"key": f"{fix['sha']} {path}", **fix, "file": path, "plan": plan_name, "fail": []}
     model_type = Path(path).stem
     reason = _unjudged(model_type)
-    before, after = _show(clone, f"{fix['sha']}^", path), _show(clone, fix["sha"], path)
-    if reason is None and (before is None or after is None):
-        reason = "the commit adds or removes the file"
     if reason:
         return row | {"outcome": "not runnable here", "reason": reason}
-    first = _judge(session, model_type, before, plan_name)
-    then = _judge(session, model_type, after, plan_name)
-    row |= {"before": first, "after": then, "fail": first["fail"]}
+    texts, how = _reversed(clone, fix["sha"], path, session.work), "the installed port without the fix"
+    if texts is None:
+        texts, how = _as_it_was(clone, fix["sha"], path), "the file before the fix"
+    if texts is None:
+        return row | {"outcome": "not runnable here", "reason": "the commit adds or removes the file"}
+    first, then = (_judge(session, model_type, text, plan_name) for text in texts)
+    row |= {"how": how, "before": first, "after": then, "fail": first["fail"]}
     return row | _outcome(first, then)
+
+
+def _reversed(clone: Path, sha: str, path: str, work: Path) -> tuple[str, str] | None:
+    """The installed port without the fix, and as it is; None where the fix does not apply in reverse."""
+    port = models_folder() / Path(path).name
+    if not port.is_file():
+        return None
+    folder = work / "reverse"
+    shutil.rmtree(folder, ignore_errors=True)
+    target = folder / path
+    target.parent.mkdir(parents=True)
+    right = port.read_text()
+    target.write_text(right)
+    (folder / "fix.patch").write_text(_git(clone, "diff", f"{sha}^", sha, "--", path))
+    try:
+        _git(folder, "apply", "--reverse", "--recount", "-C1", "fix.patch")
+    except Failure:
+        return None
+    return (target.read_text(), right) if target.is_file() and target.read_text() != right else None
+
+
+def _as_it_was(clone: Path, sha: str, path: str) -> tuple[str, str] | None:
+    try:
+        return _git(clone, "show", f"{sha}^:{path}"), _git(clone, "show", f"{sha}:{path}")
+    except Failure:
+        return None
 
 
 def _outcome(before: Row, after: Row) -> Row:
@@ -101,6 +132,14 @@ def _outcome(before: Row, after: Row) -> Row:
 
 
 def _judge(session: Session, model_type: str, text: str, plan_name: str) -> Row:
+    """Each text once: many fixes are of one port, whose installed text is the other half of all."""
+    key = (model_type, text, plan_name)
+    if key not in session.known:
+        session.known[key] = _judged(session, model_type, text, plan_name)
+    return session.known[key]
+
+
+def _judged(session: Session, model_type: str, text: str, plan_name: str) -> Row:
     path = session.write_port(f"{model_type}.py", text)
     said = kept(session.judge(model_type, path, None, plan("quick")))
     slow = [c for c in plan("full") if c not in plan("quick")]
@@ -130,17 +169,15 @@ def _unjudged(stem: str) -> str | None:
     return f"transformers has no causal model of type {stem}"
 
 
-def _show(clone: Path, revision: str, path: str) -> str | None:
-    try:
-        return _git(clone, "show", f"{revision}:{path}")
-    except Failure:
-        return None
-
-
 def _git(clone: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(
-            ["git", "-C", str(clone), *arguments], capture_output=True, text=True, timeout=120, check=False
+            ["git", "-C", str(clone), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env=os.environ | {"GIT_CEILING_DIRECTORIES": str(clone.parent)},
         )
     except FileNotFoundError:
         raise Failure(

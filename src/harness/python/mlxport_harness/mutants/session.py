@@ -46,6 +46,7 @@ class Outcome:
 class Session:
     def __init__(self, work: Path, strategy: str, timeout: float = 120.0) -> None:
         self.work, self.timeout = work, timeout
+        self.known: dict[Any, Any] = {}
         self.sink = os.open(os.devnull, os.O_WRONLY)
         self.worker = Worker(self.sink, None, strategy)
 

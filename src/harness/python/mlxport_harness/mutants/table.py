@@ -166,6 +166,8 @@ def history(found: Row) -> str:
     """Fixes taken backwards: counts, then a line for each."""
     counts_ = ", ".join(f"{word} {n}" for word, n in found["counts"].items())
     lines = [f"{found['commits']} fixes since {found['since']}, {found['files']} files: {counts_}."]
+    ways = Counter(r["how"] for r in found["rows"] if r.get("how"))
+    lines[0] += "".join(f" Judged as {way}: {n}." for way, n in ways.items())
     lines += [_line(["commit", "file", "outcome", "what it fixed", "note"]), _line(["---"] * 5)]
     for row in found["rows"]:
         note = row.get("reason") or (", ".join(row["fail"]) if row["outcome"] == "caught" else "")
