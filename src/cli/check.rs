@@ -8,10 +8,11 @@ use crate::util::blame::{Blame, Report};
 
 mod all;
 mod battery;
-mod family;
+pub mod family;
 mod load;
+mod shard;
 mod show;
-mod target;
+pub mod target;
 mod twin;
 
 /// Flags of `mlxport check`.
@@ -33,6 +34,8 @@ enum Family {
     Load(load::Args),
     /// Run the battery on a real checkpoint, as a job that outlasts this command
     Battery(battery::Args),
+    /// The port over several processes against one
+    Shard(shard::Args),
 }
 
 /// Runs `mlxport check`.
@@ -42,6 +45,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
         Some(Family::Twin(args)) => twin::run(args, common),
         Some(Family::Load(args)) => load::run(args, common),
         Some(Family::Battery(args)) => battery::run(args, common),
+        Some(Family::Shard(args)) => shard::run(args, common),
         None if args.list => Ok(list(common)),
         None => Err(Report::new(Blame::User, "no check is named").hint(
             "`mlxport check twin MODEL` compares a port with its reference; `mlxport check --list` says what it does",

@@ -15,6 +15,7 @@ mod compare;
 mod config_diff;
 mod demo;
 mod doctor;
+mod golden;
 mod job;
 mod open;
 pub mod output;
@@ -113,6 +114,8 @@ enum Command {
     Check(check::Args),
     /// Compare two stored runs: what is worse or better beyond noise
     Compare(compare::Args),
+    /// Keep the reference's numbers in a file; check a port against them on another machine
+    Golden(golden::Args),
     /// Write a stored run as one HTML page
     Report(report::Args),
     /// Compare config files key by key
@@ -162,6 +165,7 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Record(args)) => sessions::record(args, &common),
         Some(Command::Check(args)) => check::run(args, &common),
         Some(Command::Compare(args)) => compare::run(args, &common),
+        Some(Command::Golden(args)) => golden::run(args, &common),
         Some(Command::Report(args)) => report::run(args, &common),
         Some(Command::Bench(args)) => bench::run(args, &common),
         Some(Command::ConfigDiff(args)) => config_diff::run(args, &common),
