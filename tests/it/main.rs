@@ -10,6 +10,7 @@ mod configs;
 mod demo;
 mod detached;
 mod docs;
+mod families;
 mod harness;
 mod pr;
 mod python;

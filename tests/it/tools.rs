@@ -572,7 +572,10 @@ fn malformed_calls_are_answered_with_what_is_wrong() {
         said("read_source", "{\"path\": \"a\", \"start\": 9, \"end\": 3}")
             .contains("`end` is before `start`")
     );
-    assert!(said("check_twin", "{\"checks\": [\"exakt\"]}").contains("unknown variant `exakt`"));
+    assert!(
+        said("check_twin", "{\"checks\": [\"exakt\"]}")
+            .contains("no check is named `exakt`; there are exact, ")
+    );
     assert!(said("check_twin", "{\"checks\": []}").contains("leave it out for all"));
     assert!(
         said("write_port", &format!("{{\"path\": \"{PORT}\", \"text\": \"\"}}"))

@@ -103,7 +103,7 @@ class Worker:
         limit, self.deadline = self.deadline, began + WARM_S
         child = self.spawner.start(job)
         self.children.append(child)
-        warm = self.receive(child, "warm")
+        warm = self._receive(child, None)
         if warm is None or "timeout" in warm:
             raise Failure("environment", "A worker process did not start.", "See the worker's stderr.")
         self.deadline = limit + time.monotonic() - began
@@ -121,7 +121,17 @@ class Worker:
         """The child's next message; None when it is gone; `timeout` when the time is up.
 
         That is the run's, or the moment `until` where it comes first; the seconds named are those of either.
+        Getting ready (the stage `start`) is ours to do: it does not count against the run's time.
         """
+        if stage != "start":
+            return self._receive(child, until)
+        began = time.monotonic()
+        limit, self.deadline = self.deadline, began + WARM_S
+        message = self._receive(child, until)
+        self.deadline = limit + time.monotonic() - began
+        return message
+
+    def _receive(self, child: Child, until: float | None) -> dict[str, Any] | None:
         began = time.monotonic()
         end_at = self.deadline if until is None else min(until, self.deadline)
         while True:
