@@ -108,7 +108,7 @@ def test_only_what_an_accepted_port_requires_is_filled_in():
 def test_fused_experts_become_the_parts_that_the_port_reads():
     steps = shrink.rules()["types"]["gpt_oss"]["weights"]
     fused = torch.arange(12.0).reshape(1, 2, 6)
-    parts = names._one("layers.0.mlp.experts.gate_up_proj", fused, steps)
+    parts = names._one("layers.0.mlp.experts.gate_up_proj", fused, steps, {})
     assert list(parts) == [f"layers.0.mlp.experts.{p}_proj.weight" for p in ("gate", "up")]
     assert parts["layers.0.mlp.experts.gate_proj.weight"].tolist() == [[[0, 6], [2, 8], [4, 10]]]
 

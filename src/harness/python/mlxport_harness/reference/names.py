@@ -1,9 +1,8 @@
 """Rewrites a saved twin to the names and layouts that released files have, where transformers saves others.
 
 Data: `weights` in rules.json, a list of {from, to, transpose, split} per type. `from` is a pattern; `to` one
-name, null to drop it,
-or one per part of a split (`interleaved`: every other entry of the last axis). `transpose` then swaps
-the last two axes.
+name, null to drop it, or one per part: split `interleaved` (every other entry of the last axis) or by `sizes`
+along the first. `transpose` then swaps the last two axes.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 
 from mlxport_harness.twin import shrink as shrinker
+from mlxport_harness.twin import ties
 
 
 def save(model: torch.nn.Module, folder: Path) -> None:
@@ -29,11 +29,13 @@ def save(model: torch.nn.Module, folder: Path) -> None:
     for path in folder.glob("*.safetensors"):
         found: dict[str, torch.Tensor] = {}
         for name, tensor in load_file(path).items():
-            found |= _one(name, tensor, steps)
+            found |= _one(name, tensor, steps, model.config.to_dict())
         save_file({k: v.contiguous() for k, v in found.items()}, path, metadata={"format": "pt"})
 
 
-def _one(name: str, tensor: torch.Tensor, steps: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+def _one(
+    name: str, tensor: torch.Tensor, steps: list[dict[str, Any]], config: dict[str, Any]
+) -> dict[str, torch.Tensor]:
     for step in steps:
         if not re.search(step["from"], name):
             continue
@@ -41,6 +43,8 @@ def _one(name: str, tensor: torch.Tensor, steps: list[dict[str, Any]]) -> dict[s
             return {}
         if step.get("split") == "interleaved":
             parts = [tensor[..., i :: len(step["to"])] for i in range(len(step["to"]))]
+        elif "sizes" in step:
+            parts = list(tensor.split([int(ties.evaluate(size, config) or 0) for size in step["sizes"]]))
         else:
             parts = [tensor]
         targets = step["to"] if isinstance(step["to"], list) else [step["to"]]

@@ -41,8 +41,9 @@ def _of(model_type: str, config: Any, written: Config, required: list[str], tabl
         absent = key not in written or (written[key] is None and not name.endswith("?"))
         rope = written.get("rope_parameters")
         spelled = key in table["spelled"] and isinstance(rope, dict)
-        if spelled and key == "partial_rotary_factor" and key not in rope:
-            spelled = False
+        if spelled and key == "partial_rotary_factor":
+            # A flat rope without the factor turns every dimension; one per layer type is spelled elsewhere.
+            spelled = key in rope or any(isinstance(part, dict) for part in rope.values())
         if absent and key not in released and not spelled:
             value = _value(key, config, written, table)
             if value is not None:
