@@ -52,4 +52,7 @@ def _keys(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
             names += [f"{key}.{inner}" for inner in one[key] if inner not in ("rope_type", "type")]
         else:
             names.append(key)
+    inner = [c.get("text_config") for c in (one, other)]
+    if all(isinstance(c, dict) for c in inner):
+        names += [f"text_config.{name}" for name in _keys(inner[0], inner[1])]
     return names
