@@ -16,6 +16,7 @@ import numpy as np
 
 from mlxport_harness.checks import Check
 from mlxport_harness.checks.exact import relative
+from mlxport_harness.checks.locate import PREFIX
 from mlxport_harness.checks.verdict import ORDER, record
 from mlxport_harness.errors import PortFault
 
@@ -62,11 +63,10 @@ def run(view: View) -> list[dict[str, Any]]:
             seconds += took
             parts[mode], found = adapters(mode, arrays, notes, meta["linear"])
         except PortFault as fault:
-            parts[mode], found = (
-                {"verdict": "fail"},
-                [{"id": mode, "text": f"{MODES[mode]}: {fault.record()['text']}"}],
-            )
-            error = error or fault.record()
+            parts[mode], one = {"verdict": "fail"}, fault.record()
+            again = error is not None and error["text"] == one["text"]
+            found = [] if again else [{"id": mode, "text": f"{MODES[mode]}: {one['text']}"}]
+            error = error or one
         findings += found
     worst = ORDER[max(ORDER.index(part["verdict"]) for part in parts.values())]
     return [
@@ -151,19 +151,23 @@ def _level(error: float, floor: float) -> str:
 
 def _module(name: str, rows: dict[str, Any]) -> str | None:
     """The reference's module that holds a saved tensor, as far as the names tell."""
+    short = {PREFIX.sub("", row): row for row in rows}
     while "." in name:
         name = name.rpartition(".")[0]
-        if name in rows:
-            return name
+        found = name if name in rows else short.get(PREFIX.sub("", name))
+        if found:
+            return found
     return None
 
 
 def _line(name: str, lines: dict[str, str]) -> str | None:
     """Where the port itself defines the innermost module around a tensor."""
+    short = {PREFIX.sub("", module): line for module, line in lines.items()}
     while "." in name:
         name = name.rpartition(".")[0]
-        if name in lines:
-            return lines[name]
+        found = lines.get(name) or short.get(PREFIX.sub("", name))
+        if found:
+            return found
     return None
 
 

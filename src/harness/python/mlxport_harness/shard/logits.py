@@ -19,8 +19,9 @@ def record(model: Any, ids: list[list[int]]) -> dict[str, np.ndarray]:
     tokens = mx.array(ids)
     cache = make_prompt_cache(model)
     found = {"prefill": numbers(model(tokens[:, :-STEPS], cache=cache))}
-    steps = [
-        model(tokens[:, i : i + 1], cache=cache) for i in range(tokens.shape[1] - STEPS, tokens.shape[1])
-    ]
+    steps = []
+    for at in range(tokens.shape[1] - STEPS, tokens.shape[1]):
+        steps.append(model(tokens[:, at : at + 1], cache=cache))
+        mx.eval(steps[-1])  # as generation does: a pipeline's sends and receives must not overtake
     found["decode"] = numbers(mx.concatenate(steps, axis=1))
     return found

@@ -1,6 +1,6 @@
 """Gradients of the mean next-token cross-entropy, under the names of the saved checkpoint.
 
-`save_pretrained` renames and splits fused experts. That map only moves values, so gradients put in the place
+Saving renames, transposes and splits fused experts. That map only moves values, so gradients put in the place
 of the weights and saved come out under the same names as the weights did. The floor of each tensor is what
 one unit in the last place of every weight changes, as for the logits.
 """
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file
 
+from mlxport_harness.reference import names
 from mlxport_harness.reference.record import PERTURBATIONS, relative
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def gradients(model: torch.nn.Module, ids: torch.Tensor, folder: Path) -> tuple[
             gradient = parameter.grad
             parameter.data = torch.zeros_like(value) if gradient is None else gradient.detach()
         shutil.rmtree(folder, ignore_errors=True)
-        model.save_pretrained(folder)
+        names.save(model, folder)
     finally:
         for parameter, value in kept:
             parameter.data = value
