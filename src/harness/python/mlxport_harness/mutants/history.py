@@ -38,6 +38,10 @@ def run(clone: Path, since: str, work: Path, options: Row, say: Say) -> Row:
                 if row is None:
                     row = _one(session, clone, fix, path, options["plan"])
                     store.add(row)
+                elif "before" in row:  # judged by a run that was cut; what it means may be put better since
+                    row = {k: v for k, v in row.items() if k != "reason"} | _outcome(
+                        row["before"], row["after"]
+                    )
                 rows.append(row)
                 say(f"{fix['sha'][:8]} {Path(path).name}: {row['outcome']}{_why(row)}  ({fix['subject']})")
     finally:
@@ -118,6 +122,9 @@ def _outcome(before: Row, after: Row) -> Row:
     for when, said in (("before", before), ("after", after)):
         if said["failure"]:
             return {"outcome": "not runnable here", "reason": f"{when} the fix: {said['failure']['text']}"}
+    raised = _raises(before)
+    if raised and not _raises(after):
+        return {"outcome": "only raises", "reason": f"without the fix it does not run here: {raised}"}
     bad_before, bad_after = (bool(s["fail"] or s["suspect"]) for s in (before, after))
     if bad_before and not bad_after:
         return {"outcome": "caught" if before["fail"] else "suspect"}
@@ -126,9 +133,14 @@ def _outcome(before: Row, after: Row) -> Row:
     new = [c for c in before["fail"] if c not in after["fail"]]
     if new:
         return {"outcome": "caught", "reason": f"by {', '.join(new)}; another fault remains after the fix"}
-    raised = next((e for _, _, e in after["figures"].values() if e), None)
+    raised = _raises(after)
     words = f"the fixed file fails too ({', '.join(after['fail'] or after['suspect'])})"
     return {"outcome": "not told apart", "reason": words + (f": {raised}" if raised else "")}
+
+
+def _raises(said: Row) -> str | None:
+    """The error of a port that gives no logits at all: as likely an interface that is gone as the fault."""
+    return next((e for name, (_, _, e) in said["figures"].items() if name.startswith("exact") and e), None)
 
 
 def _judge(session: Session, model_type: str, text: str, plan_name: str) -> Row:
