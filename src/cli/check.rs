@@ -12,6 +12,7 @@ pub mod family;
 mod load;
 mod shard;
 mod show;
+mod speed;
 pub mod target;
 mod twin;
 
@@ -36,6 +37,8 @@ enum Family {
     Battery(battery::Args),
     /// The port over several processes against one
     Shard(shard::Args),
+    /// Prefill, decode and memory at full width, beside an accepted port
+    Speed(speed::Args),
 }
 
 /// Runs `mlxport check`.
@@ -46,6 +49,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
         Some(Family::Load(args)) => load::run(args, common),
         Some(Family::Battery(args)) => battery::run(args, common),
         Some(Family::Shard(args)) => shard::run(args, common),
+        Some(Family::Speed(args)) => speed::run(args, common),
         None if args.list => Ok(list(common)),
         None => Err(Report::new(Blame::User, "no check is named").hint(
             "`mlxport check twin MODEL` compares a port with its reference; `mlxport check --list` says what it does",

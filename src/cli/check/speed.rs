@@ -1,0 +1,53 @@
+//! `mlxport check speed MODEL`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::family::{self, Limited};
+use super::target;
+use crate::cli::Common;
+use crate::util::blame::Report;
+
+/// Flags of `mlxport check speed`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// A model type, or a checkpoint folder with its config.json
+    #[arg(id = "architecture", value_name = "MODEL")]
+    model: String,
+    /// A released config.json, for its widths [default: the config class's own]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The accepted port to measure beside [default: the nearest by its config]
+    #[arg(long, value_name = "TYPE")]
+    against: Option<String>,
+    /// Tokens of the prompt [default: 64]
+    #[arg(long, value_name = "N")]
+    prompt: Option<u32>,
+    /// Tokens decoded [default: 16]
+    #[arg(long, value_name = "N")]
+    decode: Option<u32>,
+    /// Repetitions [default: 3]
+    #[arg(long, value_name = "N")]
+    repeat: Option<u32>,
+    #[command(flatten)]
+    limited: Limited,
+}
+
+/// Measures prefill, decode and memory at full width with random 4-bit weights.
+pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
+    let target = target::read(&args.model)?;
+    let mut request = args.limited.request("speed", &target.model_type, (1800, family::memory_mb()));
+    if let Some(config) = args.config.or(target.config) {
+        let config = family::existing(&config, "the config")?;
+        request.target.insert("config".into(), json!(config));
+        request.reads.push(config);
+    }
+    request.target.insert("model_type".into(), json!(target.model_type));
+    family::put(&mut request.params, "against", args.against);
+    family::put(&mut request.params, "prompt", args.prompt);
+    family::put(&mut request.params, "decode", args.decode);
+    family::put(&mut request.params, "repeat", args.repeat);
+    family::run(request, common)
+}
