@@ -16,7 +16,6 @@ pub mod launch;
 mod process;
 pub mod report;
 pub mod service;
-pub mod shared;
 pub mod store;
 mod wire;
 

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::{show, twin};
 use crate::cli::{Common, INTERRUPTED, output, site, task};
 use crate::harness::data::{RunResult, SCHEMA, Verdict};
-use crate::harness::{Harness, HarnessError, shared};
+use crate::harness::{Access, Harness, HarnessError};
 use crate::util::blame::{Blame, Report};
+use crate::util::fs::create_dir;
 use crate::util::sink::discard;
 use crate::util::text::{one_line, truncate};
 
@@ -24,12 +26,8 @@ struct All {
 pub fn run(args: twin::Args, common: &Common) -> Result<ExitCode, Report> {
     let runs = task::run(async |cancel| {
         let Some(workspace) = site::workspace(common, &cancel).await? else { return Ok(None) };
-        let types = shared::model_types(&workspace.checkout, &workspace.transformers_dir);
-        if types.is_empty() {
-            let text = format!("no model type is in both {} and transformers", workspace.checkout.display());
-            return Err(Report::new(Blame::Environment, text).hint("`mlxport doctor` checks the workspace"));
-        }
         let harness = Harness::new(site::of(&workspace)?);
+        let types = types(&harness, &cancel).await?;
         let mut runs = Vec::new();
         for (done, model_type) in types.iter().enumerate() {
             output::progress(&format!("{} of {}: {model_type}", done + 1, types.len()));
@@ -49,6 +47,16 @@ pub fn run(args: twin::Args, common: &Common) -> Result<ExitCode, Report> {
     })?;
     let Some(runs) = runs else { return Ok(ExitCode::from(INTERRUPTED)) };
     Ok(conclude(runs, common))
+}
+
+/// Asks the package which types both libraries have: it knows what mlx-lm maps to another module.
+async fn types(harness: &Harness, cancel: &CancellationToken) -> Result<Vec<String>, Report> {
+    let words = ["check", "list", "--types"].map(String::from);
+    create_dir(&harness.site().runs()).map_err(|error| Report::from(&error))?;
+    let command = harness.site().package(&words, &Access::default()).cancel(cancel.clone());
+    let output = command.run().await.map_err(|error| Report::from(&error))?;
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| Report::new(Blame::Bug, format!("the list of model types cannot be read: {error}")))
 }
 
 fn conclude(runs: Vec<RunResult>, common: &Common) -> ExitCode {

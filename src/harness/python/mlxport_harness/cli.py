@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
             return BENCHES[options.what](out, options)
         if options.command == "serve":
             return _serve(out, options)
-        return _list(out) if options.family == "list" else _check(out, options)
+        return _list(out, options.types) if options.family == "list" else _check(out, options)
     except KeyboardInterrupt:
         return 130
 
@@ -79,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     battery_bench.add(benches)
     bench_twin.add(benches)
     mutants.add(benches, strategies)
-    family.add_parser("list", help="every check as JSON: the content of checks.json")
+    listed = family.add_parser("list", help="every check as JSON: the content of checks.json")
+    listed.add_argument("--types", action="store_true", help="instead, the model types of `check twin --all`")
     shard_cli.add(family, strategies)
     speed_cli.add(family, strategies)
     golden_cli.add(commands, strategies)
@@ -93,10 +94,12 @@ def _serve(out: int, options: argparse.Namespace) -> int:
     return 0
 
 
-def _list(out: int) -> int:
+def _list(out: int, types: bool) -> int:
+    from mlxport_harness import sweep
     from mlxport_harness.checks import listed
 
-    text = json.dumps(listed(), indent=2, ensure_ascii=False) + "\n"
+    rows = sweep.shared_types() if types else listed()
+    text = json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
     os.write(out, text.encode())
     return 0
 

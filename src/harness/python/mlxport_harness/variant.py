@@ -45,6 +45,9 @@ class VariantRun:
         self._ensure_reference()
         meta = json.loads((self.twin_dir / "meta.json").read_text())
         native = (self.twin_dir / "std-1.0" / "native").read_text().strip()
+        notes = {key: meta[key] for key in ("mended", "filled") if meta.get(key)}
+        if notes:
+            self.run.environment["twin"] = notes
         other = next((s for s in meta["spellings"] if s != native), None)
         for twin in TWINS:
             self.reference[twin] = states.load(self.states_dir / f"{slug(twin)}.bin")
