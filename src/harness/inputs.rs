@@ -114,6 +114,8 @@ pub struct Inputs {
     pub renames: Vec<Rename>,
     port: Option<PathBuf>,
     configs: Vec<PathBuf>,
+    /// The checkout, whose tests the check `upstream-test` reads.
+    checkout: PathBuf,
 }
 
 impl Inputs {
@@ -124,8 +126,13 @@ impl Inputs {
         scratch: &Path,
         port: Option<&[u8]>,
     ) -> Result<Self, HarnessError> {
-        let mut inputs =
-            Self { run_dir: scratch.join("run"), renames: Vec::new(), port: None, configs: Vec::new() };
+        let mut inputs = Self {
+            run_dir: scratch.join("run"),
+            renames: Vec::new(),
+            port: None,
+            configs: Vec::new(),
+            checkout: absolute(&site.mlx_lm),
+        };
         create_dir(&inputs.run_dir)?;
         if let (Some(file), Some(bytes)) = (&prepared.port, port) {
             inputs.port = Some(match file.path.starts_with(absolute(&site.mlx_lm)) {
@@ -152,7 +159,8 @@ impl Inputs {
                 ("config", if configs.is_empty() { Value::Null } else { json!(configs) }),
             ];
             let target = target.into_iter().map(|(key, value)| (key.to_string(), value)).collect();
-            (target, Map::from_iter([("checks".to_string(), json!(prepared.checks))]))
+            let params = [("checks", json!(prepared.checks)), ("checkout", json!(self.checkout))];
+            (target, params.into_iter().map(|(key, value)| (key.to_string(), value)).collect())
         });
         target.insert("port_path".into(), json!(self.port));
         target.insert("port_sha".into(), json!(prepared.port.as_ref().map(|port| &port.sha256)));
