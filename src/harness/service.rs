@@ -323,6 +323,16 @@ impl Prepared {
                 self.fill(&mut checks, &CheckError { kind: Kind::Port, text, hint });
                 None
             }
+            // A worker lost half way: what it had finished stays, and the rest says why.
+            Err(
+                error @ (HarnessError::Died { .. }
+                | HarnessError::Protocol { .. }
+                | HarnessError::LineTooLong { .. }),
+            ) if !checks.is_empty() => {
+                let Report { blame, text, hint, .. } = Report::from(&error);
+                self.fill(&mut checks, &CheckError { kind: Kind::from(blame), text, hint });
+                None
+            }
             Err(error) => return Err(error),
         };
         if let (true, Some(worker)) = (environment.is_empty(), &slot.worker) {
@@ -340,16 +350,19 @@ impl Prepared {
         })
     }
 
-    /// Gives every check that has not spoken the run's error.
+    /// Gives every check that has not spoken the run's error. Where all have spoken, for another config perhaps, the
+    /// worker itself has a row: a run that was cut is never a pass.
     fn fill(&self, checks: &mut Vec<CheckRecord>, error: &CheckError) {
-        if self.checks.is_empty() && checks.is_empty() {
-            // A family names its checks itself; one that never came to speak has its own name.
-            checks.extend(CheckId::named(&self.family).map(|id| CheckRecord::failed(id, error.clone())));
-        }
+        let before = checks.len();
         for id in &self.checks {
             if !checks.iter().any(|check| check.id == *id) {
                 checks.push(CheckRecord::failed(*id, error.clone()));
             }
+        }
+        if checks.len() == before {
+            // A family names its checks itself; what it did not come to say has the family's name.
+            let id = if self.checks.is_empty() { self.family.as_str() } else { "worker" };
+            checks.extend(CheckId::named(id).map(|id| CheckRecord::failed(id, error.clone())));
         }
     }
 }

@@ -145,3 +145,41 @@ fn a_stored_run_is_compared_reported_and_told_to_be_stale() {
     assert!(folder.join(&source).join("pyproject.toml").is_file());
     assert!(folder.join(&source).join("mlxport_harness/__main__.py").is_file());
 }
+
+#[test]
+fn the_package_installed_alone_gives_the_same_verdict() {
+    let lab = Lab::new();
+    let (_, ours) = lab.check(&["check", "twin", "qwen3", "--checks", "exact,cache"]);
+    let (source, target) = (lab.path().join("source"), lab.path().join("alone"));
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/harness/python");
+    // Built from a copy: a build leaves its own files in the folder.
+    for entry in walkdir::WalkDir::new(&package).into_iter().filter_map(Result::ok) {
+        let below = entry.path().strip_prefix(&package).expect("below");
+        if entry.file_type().is_file() && !below.to_string_lossy().contains("__pycache__") {
+            write_atomic(&source.join(below), &std::fs::read(entry.path()).expect("a file")).expect("a copy");
+        }
+    }
+    let uv = shared().uv.clone().unwrap_or_else(|| "uv".into());
+    let installed = Command::new(uv)
+        .args(["pip", "install", "--quiet", "--no-deps", "--python"])
+        .arg(&shared().python)
+        .arg("--target")
+        .args([&target, &source])
+        .output()
+        .expect("uv starts");
+    assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+    let output = Command::new(&shared().python)
+        .args(["-m", "mlxport_harness", "check", "twin", "qwen3", "--checks", "exact,cache", "--json"])
+        .current_dir(lab.path())
+        .env("PYTHONPATH", &target)
+        .output()
+        .expect("python starts");
+    let alone: RunResult = serde_json::from_slice(&output.stdout).expect("one object on stdout");
+    let told = |result: &RunResult| {
+        let rows = result.checks.iter();
+        rows.map(|check| (check.id, check.twin.clone(), check.verdict, check.figure.clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((output.status.code(), alone.verdict), (Some(0), ours.verdict));
+    assert_eq!(told(&alone), told(&ours), "the same figures, to the last digit");
+}

@@ -137,6 +137,23 @@ async fn a_port_that_raises_fails_every_check_with_kind_port() {
 }
 
 #[tokio::test]
+async fn a_worker_lost_half_way_keeps_what_it_finished_and_the_next_run_gets_another() {
+    let lab = Lab::new();
+    for (kind, said) in [("half", "ended with"), ("half-garbage", "not protocol: garbage")] {
+        let result = lab.check(kind).await.expect("a result");
+        assert_eq!(result.verdict, Verdict::CouldNotRun, "{kind}");
+        let verdicts: Vec<CheckVerdict> = result.checks.iter().map(|check| check.verdict).collect();
+        assert_eq!(verdicts[0], CheckVerdict::Pass, "{kind}");
+        assert!(verdicts[1..].iter().all(|verdict| *verdict == CheckVerdict::Error), "{kind}: {verdicts:?}");
+        assert_eq!(result.checks.len(), plan::quick().len());
+        assert!(result.first_error().expect("an error").text.contains(said), "{result:?}");
+        let stored = store::load(&lab.harness.site().results, &result.run_id).expect("the stored run");
+        assert_eq!(stored.result, result);
+    }
+    assert_eq!(lab.check("good").await.expect("a result").verdict, Verdict::Pass);
+}
+
+#[tokio::test]
 async fn a_stray_line_is_reported_and_the_next_run_gets_a_new_worker() {
     let lab = Lab::new();
     let error = lab.check("stray").await.expect_err("no verdict");
