@@ -52,12 +52,16 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Subject:
-    """An accepted port to put faults into. `configs`: name to config.json, None for class defaults."""
+    """An accepted port to put faults into. `configs`: name to config.json, None for class defaults.
+
+    `known`: checks that the port itself fails for a real deviation, with the reason; they kill nothing there.
+    """
 
     type: str
     family: str
     configs: dict[str, dict[str, Any] | None]
     mutants: tuple[Mutant, ...]
+    known: dict[str, str]
 
 
 @cache
@@ -161,4 +165,4 @@ def _read(path: Path) -> Subject:
     ids = [one.id for one in mutants]
     if len(set(ids)) != len(ids):
         raise Failure("bug", f"{path.name} has an id twice.")
-    return Subject(path.stem, data["family"], configs, tuple(mutants))
+    return Subject(path.stem, data["family"], configs, tuple(mutants), data.get("known", {}))

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,7 @@ def _control(session: Session, store: Store, subject: Subject, name: str, plan_n
         "config": name,
         "plan": plan_name,
     }
-    store.add(row | kept(found))
+    store.add(row | kept(found, subject.known))
     say(f"{subject.type} ({name}), unmutated: {', '.join(row_words(store.rows[key]))}")
 
 
@@ -145,25 +145,30 @@ def _mutant(
         return
     config = session.write_config(f"{subject.type}-{mutant.config}", subject.configs[mutant.config])
     path = session.write_port(library.port_file(subject.type).name, library.mutated(mutant))
-    ran, said = "quick", kept(session.judge(subject.type, path, config, [*plan("quick"), "upstream"]))
+    ran, said = (
+        "quick",
+        kept(session.judge(subject.type, path, config, [*plan("quick"), "upstream"]), subject.known),
+    )
     if plan_name == "full" and not said["fail"]:
         slow = [c for c in plan("full") if c not in plan("quick")]
         if slow:
-            said = merged(said, kept(session.judge(subject.type, path, config, slow)))
+            said = merged(said, kept(session.judge(subject.type, path, config, slow), subject.known))
         ran = "full"
     store.add({"key": key, **_about(mutant), "plan": ran, **said})
     say(f"{mutant.id}: {', '.join(row_words(store.rows[key]))}")
 
 
-def kept(found: Outcome) -> Row:
-    """What is kept of an outcome: verdicts by check, figures, upstream's word."""
+def kept(found: Outcome, known: Iterable[str] = ()) -> Row:
+    """What is kept of an outcome: verdicts, figures, upstream's word. `known`: checks that kill nothing."""
+    fail = [c for c in found.by("fail") if c not in known]
     figures = {}
     for one in found.records:
         error = one["error"]["text"][:200] if one["error"] else None
         figures[f"{one['id']} {one['twin']}"] = [one["verdict"], one["figure"], error]
     return {
-        "fail": found.by("fail"),
-        "suspect": [c for c in found.by("suspect") if c not in found.by("fail")],
+        "fail": fail,
+        "suspect": [c for c in found.by("suspect") if c not in fail and c not in known],
+        "known": [c for c in found.by("fail", "suspect") if c in known],
         "error": found.by("error"),
         "said": [f["text"][:200] for r in found.records for f in r["findings"]],
         "figures": figures,
@@ -175,7 +180,9 @@ def kept(found: Outcome) -> Row:
 
 def merged(quick: Row, slow: Row) -> Row:
     """The second run's `exact` is the first's again; the rest adds up."""
-    both = {k: list(dict.fromkeys([*quick[k], *slow[k]])) for k in ("fail", "suspect", "error", "said")}
+    both = {
+        k: list(dict.fromkeys([*quick[k], *slow[k]])) for k in ("fail", "suspect", "error", "said", "known")
+    }
     return {
         **quick,
         **both,
@@ -199,12 +206,14 @@ def _about(mutant: Mutant) -> Row:
 def _key(mutant: Mutant, subject: Subject) -> str:
     """What decides the outcome; words about it do not."""
     change = [mutant.old, mutant.new, mutant.count, mutant.within, mutant.file]
-    content = json.dumps([change, subject.configs[mutant.config]], sort_keys=True)
+    about = [change, subject.configs[mutant.config], *sorted(subject.known)]
+    content = json.dumps(about, sort_keys=True)
     return f"{mutant.id} {hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
 def _control_key(subject: Subject, name: str) -> str:
-    content = json.dumps(subject.configs[name], sort_keys=True)
+    config = subject.configs[name]
+    content = json.dumps([config, sorted(subject.known)] if subject.known else config, sort_keys=True)
     return f"unmutated {subject.type}/{name} {hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 

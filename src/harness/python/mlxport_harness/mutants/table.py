@@ -110,7 +110,10 @@ def _controls(controls: list[Row]) -> str:
     for row in controls:
         theirs = upstream_killed(row)
         word = "not computed" if theirs is None else _theirs(row["upstream"]) if theirs else "pass"
-        lines.append(_line([f"`{row['type']}`", row["config"], _alarm(row) or "all pass", word]))
+        said = _alarm(row) or "all pass"
+        if row.get("known"):
+            said += f"; its own known deviation: {', '.join(row['known'])}"
+        lines.append(_line([f"`{row['type']}`", row["config"], said, word]))
     return "\n".join(lines) + "\n"
 
 
