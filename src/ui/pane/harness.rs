@@ -138,17 +138,25 @@ fn foot(state: &State, width: u16, theme: &Theme) -> Line<'static> {
 }
 
 fn log(state: &State, area: Rect, theme: &Theme) -> Vec<Line<'static>> {
-    let height = usize::from(area.height);
+    let filtered = state.log.typing() || !state.log.filter().is_empty();
+    let height = usize::from(area.height).saturating_sub(usize::from(filtered));
     let end = state.log.len().saturating_sub(state.scroll.min(state.log.len().saturating_sub(height)));
     let first = end.saturating_sub(height);
     let style = |text: &str| if failed(text) { theme.fail } else { Style::default() };
-    if state.log.is_empty() && !state.log.filter().is_empty() {
-        return vec![Line::styled(" No line has these words. Esc takes the filter away", theme.dim)];
-    }
-    (first..end)
+    let mut lines: Vec<Line<'static>> = (first..end)
         .filter_map(|at| state.log.line(at))
         .map(|text| Line::styled(truncate(text, usize::from(area.width)), style(text)))
-        .collect()
+        .collect();
+    if filtered {
+        // Where there is no title, in one column, this is the only place that shows what is typed.
+        lines.resize(height, Line::default());
+        let text = match (state.log.is_empty(), state.log.typing()) {
+            (true, false) => " No line has these words. Esc takes the filter away".into(),
+            _ => format!(" /{}", log_title(state)),
+        };
+        lines.push(Line::styled(truncate(&text, usize::from(area.width)), theme.strong));
+    }
+    lines
 }
 
 /// Says what the log shows: all of it, or what the filter lets through.
@@ -156,8 +164,8 @@ fn log_title(state: &State) -> String {
     let log = &state.log;
     let filter = one_line(log.filter());
     match (log.typing(), filter.is_empty()) {
-        (true, _) => format!("filter: {filter}▏ {} of {}", log.len(), log.total()),
-        (false, false) => format!("“{filter}” {} of {} lines · Esc all", log.len(), log.total()),
+        (true, _) => format!("{filter}▏  {} of {} lines", log.len(), log.total()),
+        (false, false) => format!("{filter}  {} of {} lines · Esc all", log.len(), log.total()),
         (false, true) => "log · / filter · n N failures · Esc back".into(),
     }
 }

@@ -45,6 +45,7 @@ class Run:
         self.mem_mb = int(request.get("mem_mb") or 8192)
         self.environment: dict[str, Any] = {}
         self.records: list[Record] = []
+        self.variant: str | None = None  # named in each record while a run has several
 
     def execute(self) -> Record:
         about = self.execute_family(self)
@@ -60,6 +61,8 @@ class Run:
 
     def publish(self, found: Record) -> None:
         """A later record with the same id, twin and variant replaces the earlier one."""
+        if self.variant is not None:
+            found["variant"] = self.variant
         if not any(r is found for r in self.records):
             self.records.append(found)
         self.emit({"type": "check", "check": found})

@@ -14,7 +14,7 @@ use crate::util::text::{one_line, truncate};
 /// Gives a line for each row, then one for each check that still runs.
 pub fn lines(state: &State, width: u16, (focused, theme): (bool, &Theme)) -> Vec<Line<'static>> {
     let elapsed = state.running.as_ref().map(|running| seconds(running.elapsed));
-    let wide = names(state);
+    let wide = columns(state);
     let mut lines = Vec::new();
     for (at, row) in state.rows.iter().enumerate() {
         let line = one(row, (width, wide), (elapsed.as_deref(), theme));
@@ -25,7 +25,7 @@ pub fn lines(state: &State, width: u16, (focused, theme): (bool, &Theme)) -> Vec
         let elapsed = elapsed.clone().unwrap_or_default();
         lines.push(Line::from(vec![
             Span::styled(" … ", theme.running),
-            Span::raw(format!("{:<wide$} ", check.name())),
+            Span::raw(format!("{:<wide$} ", check.name(), wide = wide.0)),
             Span::styled(format!("running {elapsed}"), theme.running),
         ]));
     }
@@ -42,7 +42,11 @@ pub fn style(verdict: CheckVerdict, theme: &Theme) -> Style {
     }
 }
 
-fn one(row: &Row, (width, wide): (u16, usize), (elapsed, theme): (Option<&str>, &Theme)) -> Line<'static> {
+fn one(
+    row: &Row,
+    (width, wide): (u16, (usize, usize)),
+    (elapsed, theme): (Option<&str>, &Theme),
+) -> Line<'static> {
     let record = &row.record;
     let (sign, sign_style) = match row.mark {
         Mark::Pending => ("…", theme.running),
@@ -66,16 +70,23 @@ fn one(row: &Row, (width, wide): (u16, usize), (elapsed, theme): (Option<&str>, 
     Line::from(spans)
 }
 
-/// Gives the column that the longest name needs.
-fn names(state: &State) -> usize {
-    let rows = state.rows.iter().map(|row| row.record.id.name().len());
-    rows.chain(state.waiting().iter().map(|id| id.name().len())).max().unwrap_or(0).max(7)
+/// Gives the columns that the longest name and the longest variant with its twin need.
+fn columns(state: &State) -> (usize, usize) {
+    let names = state.rows.iter().map(|row| row.record.id.name().len());
+    let names = names.chain(state.waiting().iter().map(|id| id.name().len())).max();
+    let abouts = state.rows.iter().map(|row| about(&row.record).width()).max();
+    (names.unwrap_or(0).max(7), abouts.unwrap_or(0).clamp(8, 24))
 }
 
-fn head(record: &CheckRecord, wide: usize) -> String {
-    let twin = [record.variant.as_deref(), record.twin.as_deref()];
-    let twin = twin.into_iter().flatten().map(one_line).collect::<Vec<_>>().join(" ");
-    format!("{:<wide$} {:<8} ", record.id.name(), truncate(&twin, 24))
+/// Names the variant, where a run has several, and the twin.
+fn about(record: &CheckRecord) -> String {
+    let parts = [record.variant.as_deref(), record.twin.as_deref()];
+    parts.into_iter().flatten().map(one_line).collect::<Vec<_>>().join(" ")
+}
+
+fn head(record: &CheckRecord, (name, about): (usize, usize)) -> String {
+    let text = truncate(&self::about(record), about);
+    format!("{:<name$} {text:<about$} ", record.id.name())
 }
 
 /// Figure, bar, floor and place, as many as fit; the figure goes last.

@@ -19,9 +19,6 @@ def execute(run: Run) -> dict[str, Any]:
         "given": target.port_given,
     }
     for variant in target.variants:
-        before = len(run.records)
+        run.variant = variant.name if len(target.variants) > 1 else None
         VariantRun(run, target, variant).execute()
-        if len(target.variants) > 1:
-            for one in run.records[before:]:
-                one["variant"] = variant.name
     return {"model_type": target.model_type, "variant": ", ".join(v.name for v in target.variants)}
