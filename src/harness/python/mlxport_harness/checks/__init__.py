@@ -22,6 +22,7 @@ MODULES = (
     "far",
     "config",
     "locate",
+    "swap",
     "dtype-deep",
     "cache-deep",
     "batch-deep",
@@ -56,6 +57,7 @@ NUMBERS = {
     "upstream-test": "H14",
     "kernels": "H21",
     "locate": "H4",
+    "swap": "H4",
 }
 PLANS = {"quick": ("fast",), "full": ("fast", "slow")}
 

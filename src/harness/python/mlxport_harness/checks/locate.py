@@ -30,6 +30,12 @@ LAYER = re.compile(r"(^|\.)(layers|h|blocks|block)\.\d+$")
 Arrays = dict[str, np.ndarray]
 
 
+def pair(rows: dict[str, dict], port_rows: dict[str, dict]) -> dict[str, str | None]:
+    """The port's name of each of the reference's modules: the same path, whatever the model is wrapped in."""
+    short = {PREFIX.sub("", name): name for name in port_rows}
+    return {n: n if n in port_rows else short.get(PREFIX.sub("", n)) for n in rows}
+
+
 class Pairing:
     """Error of input and output of every module that both sides have, in the reference's order."""
 
@@ -37,8 +43,7 @@ class Pairing:
         (self.ref, meta), (self.port, port_meta) = reference, port
         self.floors, self.bar = meta["floors"], BARS[twin][0]
         self.rows, self.port_rows = meta["modules"], port_meta["modules"]
-        short = {PREFIX.sub("", name): name for name in self.port_rows}
-        self.pairs = {n: n if n in self.port_rows else short.get(PREFIX.sub("", n)) for n in self.rows}
+        self.pairs = pair(self.rows, self.port_rows)
         self.order = sorted((n for n in self.rows if self.pairs[n]), key=lambda n: self.rows[n]["end"])
         self.inside = {n: self.error("in", n) for n in self.order}
         self.outside = {n: self.error("out", n) for n in self.order}
