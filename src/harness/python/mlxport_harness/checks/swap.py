@@ -71,6 +71,7 @@ class Swap:
         self.rows: dict[str, Any] = self.meta["modules"]
         self.errors: dict[str, float] = {}
         self.factors: dict[str, float] = {}
+        self.made_up: set[str] = set()  # modules off by a factor that something around makes up for
         self.skipped: dict[str, str] = {}
         own, notes = alone.ask(twin)
         self.port_rows, self.top = notes["modules"], notes["top"]
@@ -151,7 +152,9 @@ class Swap:
             inner = [n for n in found if inside(n, name)]
             factors = [n for n in self.open_factors() if inside(n, name)]
             if inner:
-                if not factors and self._stays_wrong(name, inner):
+                if not self._stays_wrong(name, inner, factors):
+                    self.made_up.update(factors)
+                elif not factors:
                     found.append(name)
             else:
                 found.append(factors[0] if len(factors) == 1 else name)
@@ -159,14 +162,18 @@ class Swap:
 
     def open_factors(self) -> list[str]:
         """Modules off by a factor that nothing around them is seen to make up for."""
-        return [n for n in self.factors if not self._healed(n)]
+        return [n for n in self.factors if n not in self.made_up and not self._healed(n)]
 
     def _healed(self, name: str) -> bool:
         """Something around it is right, but for a factor at most: what differs inside comes to the same."""
         return any(not self.wrong(n) or n in self.factors for n in self.errors if inside(name, n))
 
-    def _stays_wrong(self, name: str, inner: list[str]) -> bool:
+    def _stays_wrong(self, name: str, inner: list[str], factors: list[str]) -> bool:
+        """With the reference's outputs for the modules that are named, and a moved scale left where it is."""
         given = {f"patch:{self.pairs[n]}": self.ref[f"out:{n}"] for n in inner}
+        for one in factors:
+            value = self.ref[f"out:{one}"] * np.float32(self.factors[one])
+            given[f"patch:{self.pairs[one]}"] = value.astype(np.float32)
         if name in self.whole:
             arrays, _ = self.alone.ask(self.twin, given, whole=True)
         else:
