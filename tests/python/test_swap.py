@@ -6,6 +6,7 @@ from pathlib import Path
 
 import mlx_lm.models
 import pytest
+from mlxport_harness.checks.locate import pair
 
 from client import records
 
@@ -96,3 +97,9 @@ def test_process_that_sees_the_references_activations_leaves_nothing_behind(work
     messages = worker.run("arcee", arcee(), checks=["swap"])
     assert records(messages)["swap"]["verdict"] == "pass"
     assert not list(worker.folder.rglob("inputs.bin"))
+
+
+def test_layers_pair_under_another_name_of_their_list():
+    rows = {n: {} for n in ["gpt_neox.layers.0.mlp", "gpt_neox.layers.1", "gpt_neox.embed_in", "lm_head"]}
+    port = {n: {} for n in ["model.h.0.mlp", "model.h.1", "model.embed_in", "model.h.0.other"]}
+    assert list(pair(rows, port).values()) == ["model.h.0.mlp", "model.h.1", "model.embed_in", None]

@@ -26,14 +26,23 @@ CHECK = Check(
 )
 PREFIX = re.compile(r"^(language_model\.|model\.|transformer\.|backbone\.|gpt_neox\.|decoder\.)+")
 LAYER = re.compile(r"(^|\.)(layers|h|blocks|block)\.\d+$")
+STACK = re.compile(r"(^|\.)(layers|h|blocks|block)\.(\d+)(?=\.|$)")
 
 Arrays = dict[str, np.ndarray]
 
 
 def pair(rows: dict[str, dict], port_rows: dict[str, dict]) -> dict[str, str | None]:
-    """The port's name of each of the reference's modules: the same path, whatever the model is wrapped in."""
-    short = {PREFIX.sub("", name): name for name in port_rows}
-    return {n: n if n in port_rows else short.get(PREFIX.sub("", n)) for n in rows}
+    """The port's name of each of the reference's modules: the same path, whatever the model is wrapped in.
+
+    The list of layers may go by another name on each side (`layers`, `h`, `blocks`).
+    """
+    exact = {PREFIX.sub("", name): name for name in port_rows}
+    loose = {_loose(name): name for name in port_rows}
+    return {n: n if n in port_rows else exact.get(PREFIX.sub("", n)) or loose.get(_loose(n)) for n in rows}
+
+
+def _loose(name: str) -> str:
+    return STACK.sub(r"\1layers.\3", PREFIX.sub("", name), count=1)
 
 
 class Pairing:
