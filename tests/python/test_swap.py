@@ -61,7 +61,7 @@ def test_fault_of_one_layer_names_that_layer_only(worker, arcee):
     only = "return h + (1.5 if self.i == 3 else 1) * self.mlp(self.post_attention_layernorm(h))"
     found = swap(worker, "arcee", arcee(NUMBERED, BLOCK, (RESIDUAL, only)))
     assert wrong(found) == ["model.layers.3"]
-    assert "between its parts" in found["swap"]["findings"][0]["text"]
+    assert "its parts are right" in found["swap"]["findings"][0]["text"]
 
 
 def test_fault_in_what_joins_the_parts_is_named_beside_one_in_a_part(worker, arcee):
@@ -70,6 +70,8 @@ def test_fault_in_what_joins_the_parts_is_named_beside_one_in_a_part(worker, arc
     layers = len(found["swap"]["series"])
     attention = [f"model.layers.{i}.self_attn" for i in range(layers)]
     assert wrong(found) == [*attention[:2], "model.layers.1", *attention[2:]]
+    texts = [f["text"] for f in found["swap"]["findings"] if "put right" in f["text"]]
+    assert len(texts) == 1 and texts[0].startswith("wrong alone: model.layers.1 (")
 
 
 def test_factor_that_nothing_makes_up_for_is_named_and_a_moved_one_is_not(worker, arcee):

@@ -72,6 +72,7 @@ class Swap:
         self.errors: dict[str, float] = {}
         self.factors: dict[str, float] = {}
         self.made_up: set[str] = set()  # modules off by a factor that something around makes up for
+        self.rest: dict[str, float] = {}  # error of a module with the named ones inside it put right
         self.skipped: dict[str, str] = {}
         own, notes = alone.ask(twin)
         self.port_rows, self.top = notes["modules"], notes["top"]
@@ -184,6 +185,7 @@ class Swap:
             return False
         error = relative(found.reshape(wanted.shape), wanted)
         floor = self.meta["floor"] if name == TOP else self.meta["floors"].get(f"out:{name}", 0.0)
+        self.rest[name] = error
         return not error <= max(BARS[self.twin][0], FLOOR_PASS * floor)
 
     def _end(self, name: str) -> float:
@@ -202,8 +204,10 @@ class Swap:
         if name in self.factors:
             text += f": it differs by the factor {self.factors[name]:.4g} only"
         inner = [n for n in self.errors if inside(n, name)]
-        if any(not self.wrong(n) for n in inner) or name == TOP:
-            text += "; between its parts" if not any(self.wrong(n) for n in inner) else ""
+        if name in self.rest:
+            text += f"; still {self.rest[name]:.2g} with the outputs of those named inside it put right"
+        elif inner and not any(self.wrong(n) for n in inner):
+            text += "; its parts are right: the fault is between them"
         return {"id": "wrong_alone", "text": text, "key": place["module"]}
 
     def result(self) -> dict[str, Any]:
