@@ -13,6 +13,9 @@ pub struct Args {
     /// Types of the library, comma-separated [default: all]
     #[arg(long)]
     types: Option<String>,
+    /// Faults of the library whose names match, comma-separated; `*` stands for anything
+    #[arg(long, value_name = "PATTERNS")]
+    only: Option<String>,
     /// Your own port: single faults are made from its text
     #[arg(long, value_name = "FILE")]
     port: Option<PathBuf>,
@@ -46,6 +49,7 @@ pub struct Args {
 pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     Line::of(&["bench", "mutants"])
         .flag("--types", args.types)
+        .flag("--only", args.only)
         .path("--port", args.port.as_ref())?
         .flag("--model-type", args.model_type)
         .path("--config", args.config.as_ref())?
