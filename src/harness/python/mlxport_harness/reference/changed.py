@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from mlxport_harness.errors import Failure
 from mlxport_harness.reference import names
 from mlxport_harness.reference.record import TWINS
 from mlxport_harness.reference.stages import Reference
@@ -49,12 +50,18 @@ def signature(model: torch.nn.Module) -> Signature:
 
 
 def save(reference: Reference, model: torch.nn.Module, name: str) -> str:
-    """Keeps the weights; gives their folder's name below the twin's."""
+    """Keeps the weights; gives their folder's name below the twin's.
+
+    What fails here is ours: it must not be taken for the reference's refusal of the change.
+    """
     folder = reference.twin_dir / "changed" / name
     temporary = Path(f"{folder}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(temporary)
-    names.release(temporary, reference.model_type)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(temporary, folder)
+    try:
+        names.save(model, temporary)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(temporary, folder)
+    except Exception as error:
+        text = f"The weights of a changed config cannot be saved: {type(error).__name__}: {error}"
+        raise Failure("bug", text[:600], "Please report this.") from None
     return f"changed/{name}"

@@ -67,6 +67,8 @@ def record(reference: Reference, request: dict[str, Any]) -> tuple[dict[str, np.
                 slug = _slug(twin, request["spelling"], [*base_changes, change])
                 row["weights"] = changed.save(reference, model, slug)
         except Failure as failure:
+            if failure.kind == "bug":
+                raise
             row["rejected"] = failure.text
         except Exception as error:
             row["rejected"] = first_line(error)
