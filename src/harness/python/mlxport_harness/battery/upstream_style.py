@@ -64,7 +64,8 @@ def layers(model_path: str) -> int:
     capture = Capture(model)
     logits = capture.run(mx.array([ids], dtype=mx.int32))
     hidden = [call.output for call in capture.calls]
-    hidden[-1] = capture.norm(hidden[-1])
+    if capture.norm is not None:
+        hidden[-1] = capture.norm(hidden[-1])
     mx.eval(logits, hidden)
     right = [np.array(h[0].astype(mx.float32)) for h in [*hidden, logits]]
     kind = str(logits.dtype).rpartition(".")[2]
