@@ -114,3 +114,28 @@ class StageChild:
         if self.blame == "port":
             return PortFault(text, where, hint)
         return Failure("reference", f"{text} at {where}" if where else text, hint)
+
+
+def record_reference(run: Run, job: dict[str, Any]) -> None:
+    """Has a child build the twin and record the reference's states, start to end."""
+    child = run.context.start(job)
+    try:
+        while True:
+            message = run.context.receive(child, "reference")
+            if message is None:
+                raise Failure("reference", f"The reference's process {child.ended()}.", "Run it again.")
+            if "timeout" in message:
+                text = f"The reference did not finish within {message['timeout']:g} s."
+                raise Failure("reference", text, "Give a longer timeout.")
+            if "over_memory" in message:
+                text = f"The reference used more than {run.mem_mb} MB of memory."
+                raise Failure("reference", text, "Allow more memory.")
+            if "progress" in message:
+                done, total, unit, text = message["progress"]
+                run.emit({"type": "progress", "done": done, "total": total, "unit": unit, "text": text})
+            if "failure" in message:
+                raise Failure(**message["failure"])
+            if "end" in message:
+                return
+    finally:
+        child.stop()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mlxport_harness import SCHEMA, states
 from mlxport_harness.checks.verdict import record
 from mlxport_harness.errors import Failure
+from mlxport_harness.stagechild import record_reference
 from mlxport_harness.wire import plain
 
 if TYPE_CHECKING:
@@ -111,25 +112,8 @@ def execute(run: Run) -> Record:
     folder = run.cache_dir / str(model_type)
     folder.mkdir(parents=True, exist_ok=True)
     job = {"role": "reference", "model_type": model_type, "raw": None, "seed": run.seed}
-    child = run.context.start(job | {"twin_dir": f"{folder}/twin", "states_dir": f"{folder}/states"})
     began = time.monotonic()
-    try:
-        while True:
-            message = run.context.receive(child, "reference")
-            if message is None:
-                raise Failure("reference", f"The reference's process {child.ended()}.", "Run it again.")
-            if "timeout" in message:
-                text = f"The reference did not finish within {message['timeout']:g} s."
-                raise Failure("reference", text, "Give a longer timeout.")
-            if "over_memory" in message:
-                text = f"The reference used more than {run.mem_mb} MB of memory."
-                raise Failure("reference", text, "Allow more memory.")
-            if "failure" in message:
-                raise Failure(**message["failure"])
-            if "end" in message:
-                break
-    finally:
-        child.stop()
+    record_reference(run, job | {"twin_dir": f"{folder}/twin", "states_dir": f"{folder}/states"})
     seconds = time.monotonic() - began
     for twin in ("std 1.0", "std 0.05"):
         meta = states.load(folder / "states" / f"{twin.replace(' ', '-')}.bin")[1]

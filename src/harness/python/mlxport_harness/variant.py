@@ -18,7 +18,7 @@ from mlxport_harness.checks import exact, locate, module, registry
 from mlxport_harness.checks.verdict import record
 from mlxport_harness.errors import Failure, PortFault
 from mlxport_harness.spelling import distance, spelling_finding, verdict_of
-from mlxport_harness.stagechild import Answer, StageChild
+from mlxport_harness.stagechild import Answer, StageChild, record_reference
 from mlxport_harness.twin.target import Target, Variant
 from mlxport_harness.view import STD_005, STD_1, View, slug
 
@@ -212,29 +212,7 @@ class VariantRun:
             return
         self.run.environment["reference_states"] = "computed"
         self.states_dir.parent.mkdir(parents=True, exist_ok=True)
-        child = self.run.context.start(self._reference_job())
-        try:
-            while True:
-                message = self.run.context.receive(child, "reference")
-                if message is None:
-                    raise Failure("reference", f"The reference's process {child.ended()}.", "Run it again.")
-                if "timeout" in message:
-                    text = f"The reference did not finish within {message['timeout']:g} s."
-                    raise Failure("reference", text, "Give a longer timeout.")
-                if "over_memory" in message:
-                    text = f"The reference used more than {self.run.mem_mb} MB of memory."
-                    raise Failure("reference", text, "Allow more memory.")
-                if "progress" in message:
-                    done, total, unit, text = message["progress"]
-                    self.run.emit(
-                        {"type": "progress", "done": done, "total": total, "unit": unit, "text": text}
-                    )
-                if "failure" in message:
-                    raise Failure(**message["failure"])
-                if "end" in message:
-                    return
-        finally:
-            child.stop()
+        record_reference(self.run, self._reference_job())
 
     def _fault(self, check: str, twin: str, fault: PortFault) -> Record:
         return record(check, twin, "fail", error=fault.record())
