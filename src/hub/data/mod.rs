@@ -1,8 +1,14 @@
 //! Configs and their matrix as plain data.
 
+mod remote;
+mod repo;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+
+pub use remote::{FileAt, Gate, RepoFile, RepoInfo, Traffic, Wait};
+pub use repo::{RepoId, RepoIdError, RepoRef};
 
 /// A JSON value as written. Numbers keep their spelling, since 1e6, 1000000 and 1000000.0 are read differently by
 /// different libraries; NaN and Infinity are allowed, since Python writes and reads them.
