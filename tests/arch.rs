@@ -40,8 +40,9 @@ const IMPURE: [&str; 11] = [
 ];
 
 /// Names that one place alone may use: (path prefix, where, why).
-const ONLY_IN: [(&str, &[&str], &str); 8] = [
+const ONLY_IN: [(&str, &[&str], &str); 9] = [
     ("git2", &["git"], "git is the only place naming git2"),
+    ("hf_hub", &["hub"], "one client of a Hub"),
     ("async_openai", &["agent::client"], "one client, nowhere else"),
     ("landlock", &["util::sandbox"], "one sandbox"),
     ("seccompiler", &["util::sandbox"], "one sandbox"),

@@ -5,6 +5,7 @@ mod env;
 mod error;
 mod file;
 pub mod home;
+mod hub;
 mod settings;
 mod value;
 

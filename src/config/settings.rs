@@ -37,6 +37,8 @@ pub struct Settings {
     pub hf_endpoint: Setting<Option<String>>,
     pub hf_token: Setting<Option<SecretString>>,
     pub hf_offline: Setting<bool>,
+    /// The standard Hub cache; none where the home folder is unknown.
+    pub hf_cache: Setting<Option<PathBuf>>,
     pub mlx_lm: Setting<MlxLmSource>,
     /// The person's fork; without one, a bare repository in the data folder.
     pub fork: Setting<Option<String>>,
@@ -59,7 +61,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Resolves the settings; reads config.toml and nothing else.
+    /// Resolves the settings; reads config.toml, and the token file of a login to the Hub.
     pub fn load(flags: Flags, env: &Env) -> Result<Self, ConfigError> {
         let home = home(&flags, env)?;
         let path = home.value.config_file();
@@ -81,8 +83,12 @@ impl Settings {
             api_key: from.secret("MLXPORT_API_KEY", "model.api_key")?,
             model: from.text(flag("--model", flags.model), Some("MLXPORT_MODEL"), "model.name")?,
             hf_endpoint: from.url(None, Some("HF_ENDPOINT"), "hub.endpoint")?,
-            hf_token: from.secret("HF_TOKEN", "hub.token")?,
+            hf_token: match from.secret("HF_TOKEN", "hub.token")? {
+                found if found.value.is_some() => found,
+                _ => super::hub::stored_token(env),
+            },
             hf_offline: from.switch("HF_HUB_OFFLINE", "hub.offline")?,
+            hf_cache: super::hub::cache(env),
             mlx_lm: from.mlx_lm(flag("--mlx-lm", flags.mlx_lm), &base)?,
             fork: from.no_login(from.text(None, None, "workspace.fork")?, "workspace.fork")?,
             push: from.choice(
@@ -131,6 +137,11 @@ impl Settings {
             row("hf_endpoint", &self.hf_endpoint, text(&self.hf_endpoint.value)),
             row("hf_token", &self.hf_token, key(&self.hf_token.value)),
             row("hf_offline", &self.hf_offline, self.hf_offline.value.to_string()),
+            row(
+                "hf_cache",
+                &self.hf_cache,
+                text(&self.hf_cache.value.as_ref().map(|path| path.display().to_string())),
+            ),
             row("mlx_lm", &self.mlx_lm, self.mlx_lm.value.to_string()),
             row("fork", &self.fork, text(&self.fork.value)),
             row("push", &self.push, self.push.value.name().into()),

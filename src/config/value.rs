@@ -17,6 +17,8 @@ pub enum Source {
         key: &'static str,
         line: usize,
     },
+    /// The file that a login to the Hub left.
+    TokenFile(PathBuf),
     Default,
 }
 
@@ -25,6 +27,7 @@ impl fmt::Display for Source {
         match self {
             Self::Flag(name) | Self::Env(name) => f.write_str(name),
             Self::File { key, line } => write!(f, "config.toml:{line} {key}"),
+            Self::TokenFile(path) => write!(f, "{}", path.display()),
             Self::Default => f.write_str("default"),
         }
     }

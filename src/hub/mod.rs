@@ -10,6 +10,7 @@ mod flag;
 mod json;
 mod matrix;
 mod read;
+pub mod remote;
 
 use std::path::Path;
 

@@ -4,6 +4,7 @@
 pub mod blame;
 pub mod detached;
 pub mod fs;
+pub mod http;
 pub mod id;
 pub mod process;
 pub mod sandbox;
