@@ -239,3 +239,6 @@ fn named(at: &FileAt, ask: Ask) -> Ask {
     let what = if ask.what.is_empty() { format!("{} of {}", at.path, at.repo) } else { ask.what };
     Ask { what, ..ask }
 }
+
+#[cfg(test)]
+mod tests;
