@@ -41,6 +41,7 @@ async fn handle(State(server): State<Server>, request: Request) -> Response {
 }
 
 /// Serves until the runtime of the test ends; gives the address and what was seen.
+#[expect(clippy::disallowed_methods, reason = "a server of the test, not a job")]
 async fn serve(answer: impl Fn(&str, usize) -> Response + Send + Sync + 'static) -> (String, Seen) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
