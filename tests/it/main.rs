@@ -12,6 +12,7 @@ mod detached;
 mod docs;
 mod families;
 mod harness;
+mod hub_server;
 mod pr;
 mod python;
 mod recorded;

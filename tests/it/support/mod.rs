@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 pub mod env;
+#[allow(dead_code, unused_imports, reason = "each area uses what it needs")]
+pub mod hub;
 pub mod pty;
 pub mod sse;
 
