@@ -97,6 +97,6 @@ pub fn registry() -> impl Iterator<Item = (Option<PaneId>, &'static Binding)> {
         .chain(of(PaneId::Chat, chat::ACTIONS))
         .chain(of(PaneId::Source, source::ACTIONS))
         .chain(of(PaneId::Harness, harness::ACTIONS))
-        .chain(of(PaneId::Configs, configs::ACTIONS))
+        .chain(configs::ROWS.iter().flat_map(move |rows| of(PaneId::Configs, rows)))
         .chain(of(PaneId::Pr, pr::ACTIONS))
 }

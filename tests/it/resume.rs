@@ -177,13 +177,14 @@ fn every_pane_comes_back_after_kill_9() {
     pty.send("\x1b4");
     pty.wait_for("head_dim");
     pty.send("jj");
-    let key = |live: &Value| live["panes"]["configs"]["key"].clone();
+    let key = |live: &Value| live["panes"]["configs"]["matrix"]["key"].clone();
     wait_live(home, "a key", |live| key(live).is_string());
     pty.settle();
     let before = wait_live(home, "everything", |live| {
         live["panes"]["app"]["focus"] == "configs" && live["panes"]["chat"]["draft"] == "half a thou"
     });
-    let config_line = line_at(&pty.screen(), before["panes"]["configs"]["key"].as_str().expect("a key"));
+    let config_line =
+        line_at(&pty.screen(), before["panes"]["configs"]["matrix"]["key"].as_str().expect("a key"));
     pty.signal(Signal::SIGKILL);
     pty.wait_exit();
     assert_eq!(live(home), before, "nothing was on its way to the disk");

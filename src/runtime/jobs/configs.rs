@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::JobSink;
 use crate::app::PaneMsg;
-use crate::app::pane::configs::{Job, Msg};
+use crate::app::pane::configs::Msg as PaneMessage;
+use crate::app::pane::configs::matrix::{Job, Msg};
 use crate::hub;
 use crate::hub::data::Defaults;
 use crate::runtime::services::Services;
@@ -25,7 +26,7 @@ pub(super) async fn run(
         Job::Load { paths, configuration } => {
             let read = tokio::task::spawn_blocking(move || load(&paths, configuration.as_deref()));
             let msg = read.await.map_err(|error| Report::new(Blame::Bug, error.to_string()))?;
-            sink.send(PaneMsg::Configs(msg));
+            sink.send(PaneMsg::Configs(PaneMessage::Matrix(msg)));
             Ok(())
         }
     }

@@ -440,5 +440,5 @@ pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
 fn keys_read(docs: &State) -> configs::Msg {
     let keys =
         |side: &Side| side.doc.iter().flat_map(|doc| doc.reads.iter().map(|read| read.key.clone())).collect();
-    configs::Msg::KeysRead { reference: keys(&docs.reference), port: keys(&docs.port) }
+    configs::Msg::KeysRead(configs::Reads { reference: keys(&docs.reference), port: keys(&docs.port) })
 }

@@ -7,7 +7,8 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use crate::app::effect::Job;
-use crate::app::pane::configs::{Job as ConfigsJob, Msg, Readers};
+use crate::app::pane::configs::matrix::{Job as ConfigsJob, Msg as MatrixMsg};
+use crate::app::pane::configs::{Msg, Readers, Reads};
 use crate::app::{Effect, Msg as AppMsg, PaneId, PaneMsg, State, update::update};
 use crate::hub::data::{Config, Defaults, Json, Matrix};
 use crate::hub::{matrix, parse};
@@ -34,9 +35,9 @@ impl Script {
 
     fn full(size: (u16, u16)) -> Self {
         let mut script = Self::empty(size);
-        script.tell(Msg::Loaded { matrix: variants(), problems: Vec::new() });
+        script.tell(Msg::Matrix(MatrixMsg::Loaded { matrix: variants(), problems: Vec::new() }));
         let keys = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<BTreeSet<_>>();
-        script.tell(Msg::KeysRead {
+        script.tell(Msg::KeysRead(Reads {
             reference: keys(&[
                 "rope_parameters.rope_theta",
                 "rope_parameters.rope_type",
@@ -44,7 +45,7 @@ impl Script {
                 "hidden_size",
             ]),
             port: keys(&["rope_theta", "hidden_size", "hidden_act", "rope_scaling"]),
-        });
+        }));
         script
     }
 
@@ -65,7 +66,7 @@ impl Script {
     }
 
     fn key(&self) -> String {
-        self.app.panes.configs.row().map(|row| row.path.clone()).unwrap_or_default()
+        self.app.panes.configs.matrix.row().map(|row| row.path.clone()).unwrap_or_default()
     }
 
     fn shown(&self) -> String {
@@ -127,7 +128,7 @@ fn the_matrix_small_and_large() {
 #[test]
 fn what_the_reference_reads_and_the_port_does_not_is_an_alarm() {
     let script = Script::full(SMALL);
-    let readers = |path| script.app.panes.configs.readers(path);
+    let readers = |path| script.app.panes.configs.matrix.readers(path);
     // The old spelling in the port does not read the new one.
     assert_eq!(readers("rope_parameters.rope_theta"), Readers::ReferenceOnly);
     assert_eq!(readers("rope_theta"), Readers::Both);
@@ -135,7 +136,7 @@ fn what_the_reference_reads_and_the_port_does_not_is_an_alarm() {
     assert_eq!(readers("rope_scaling.factor"), Readers::Both);
     assert_eq!(readers("text_config.hidden_size"), Readers::Both);
     assert_eq!(readers("vocab_size"), Readers::Nobody);
-    assert_eq!(Script::empty(SMALL).app.panes.configs.readers("hidden_size"), Readers::Unknown);
+    assert_eq!(Script::empty(SMALL).app.panes.configs.matrix.readers("hidden_size"), Readers::Unknown);
 }
 
 #[test]
@@ -145,7 +146,10 @@ fn keys_move_filter_and_search() {
     script.keys("j j");
     assert_eq!(script.key(), "rope_parameters.factor");
     script.keys("d");
-    assert_eq!((script.key().as_str(), script.app.panes.configs.rows.len()), ("rope_parameters.factor", 6));
+    assert_eq!(
+        (script.key().as_str(), script.app.panes.configs.matrix.rows.len()),
+        ("rope_parameters.factor", 6)
+    );
     script.keys("d G");
     assert_eq!(script.key(), "hidden_size");
     script.keys("/ r o p e enter");
@@ -155,7 +159,7 @@ fn keys_move_filter_and_search() {
     script.keys("N");
     assert_eq!(script.key(), "rope_parameters.rope_type");
     script.keys("l l l l");
-    assert_eq!(script.app.panes.configs.column, 2);
+    assert_eq!(script.app.panes.configs.matrix.column, 2);
     assert!(script.shown().contains("AFM-4.5B-Preview"));
 }
 
@@ -187,7 +191,7 @@ fn a_bad_file_is_told_beside_the_good_ones() {
     let mut script = Script::full(SMALL);
     let problem =
         Report::new(Blame::User, "/m/config.json, line 3, column 1: a comma before the closing brace");
-    script.tell(Msg::Loaded { matrix: variants(), problems: vec![problem] });
+    script.tell(Msg::Matrix(MatrixMsg::Loaded { matrix: variants(), problems: vec![problem] }));
     insta::assert_snapshot!("problem_80x24", script.shown());
 }
 
@@ -214,9 +218,9 @@ fn cursor_filter_search_and_a_half_typed_path_come_back() {
         let mut again = resumed(&script, &[]);
         assert_eq!(again.app.save()["configs"], kept, "nothing is lost before the files are read");
         // Without the reference's defaults there is little to show yet.
-        again.tell(Msg::Loaded { matrix: Matrix::default(), problems: Vec::new() });
+        again.tell(Msg::Matrix(MatrixMsg::Loaded { matrix: Matrix::default(), problems: Vec::new() }));
         assert_eq!(again.app.save()["configs"], kept);
-        again.tell(Msg::Loaded { matrix: variants(), problems: Vec::new() });
+        again.tell(Msg::Matrix(MatrixMsg::Loaded { matrix: variants(), problems: Vec::new() }));
         assert_eq!((again.key(), &again.app.save()["configs"]), (script.key(), &kept), "{last:?}");
         assert!(last == "/ r o" || again.key() == key);
         assert_eq!(again.app.facts.configs, [PathBuf::from("a/config.json")]);

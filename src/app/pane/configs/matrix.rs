@@ -1,28 +1,22 @@
 //! The matrix over config files: keys down, variants across, what differs and what ports get wrong first.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::{Ctx, Pane, PaneId, PaneMsg, Used, source};
+use super::super::{Ctx, Pane, PaneId, PaneMsg, Used, source};
+use super::{Readers, Reads};
 use crate::app::action::{self, Binding, row};
 use crate::app::editor::Editor;
 use crate::app::effect;
 use crate::app::job::JobKind;
-use crate::app::key::{Key, Mouse, MouseKind};
+use crate::app::key::{Code, Key, Mouse, MouseKind};
 use crate::hub::data::{Matrix, Row};
 use crate::util::blame::Report;
 
-/// What jobs and other panes tell it.
+/// What its jobs tell it.
 #[derive(Clone, Debug)]
 pub enum Msg {
-    /// Files were named: read them without waiting for the workspace.
-    Named,
-    /// The workspace is there; `Facts::workspace` says where.
-    WorkspaceReady,
     /// The files were read; those that could not be are told one by one.
     Loaded { matrix: Matrix, problems: Vec<Report> },
-    /// Which keys the reference and the port read, from the source pane.
-    KeysRead { reference: BTreeSet<String>, port: BTreeSet<String> },
 }
 
 /// What it asks the runtime to do.
@@ -60,7 +54,7 @@ const fn own(
     hint: u8,
     act: Action,
 ) -> Binding {
-    row(id, text, keys, ("", hint), action::Action::Configs(act))
+    row(id, text, keys, ("matrix", hint), action::Action::Configs(super::Action::Matrix(act)))
 }
 
 /// Its rows of the registry.
@@ -97,21 +91,7 @@ pub enum Typing {
     Path(Editor),
 }
 
-/// Who reads a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readers {
-    Both,
-    /// The reference, while there is no port yet.
-    Reference,
-    /// The alarm: the reference reads it and the port does not.
-    ReferenceOnly,
-    PortOnly,
-    Nobody,
-    /// No source is open yet.
-    Unknown,
-}
-
-/// The pane's state.
+/// The layer's state.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     pub matrix: Matrix,
@@ -126,7 +106,7 @@ pub struct State {
     pub shown: Shown,
     pub query: String,
     pub typing: Option<Typing>,
-    reads: Option<[BTreeSet<String>; 2]>,
+    pub reads: Reads,
     /// The key of the last run's cursor, until a file that has it is read or the person moves.
     wanted: Option<String>,
 }
@@ -139,11 +119,6 @@ pub fn table_height((_, height): (u16, u16)) -> usize {
 impl State {
     /// Does what a bound key, the palette or a slash command asked for.
     pub fn act(&mut self, action: Action, ctx: &mut Ctx<'_>) {
-        if let (Some(typing), Action::Enter) = (&self.typing, action) {
-            let typing = typing.clone();
-            self.typing = None;
-            return self.take(typing, ctx);
-        }
         if !matches!(action, Action::Reload) {
             self.wanted = None;
         }
@@ -169,9 +144,8 @@ impl State {
     }
 
     /// Takes what a job or another pane says.
-    pub fn on(&mut self, msg: Msg, ctx: &mut Ctx<'_>) {
+    pub fn on(&mut self, msg: Msg, _ctx: &mut Ctx<'_>) {
         match msg {
-            Msg::Named | Msg::WorkspaceReady => self.load(ctx),
             Msg::Loaded { matrix, problems } => {
                 let path = self.row().map(|row| row.path.clone());
                 (self.matrix, self.problems) = (matrix, problems);
@@ -184,9 +158,6 @@ impl State {
                 if let Some(last) = self.matrix.variants.len().checked_sub(1) {
                     self.column = self.column.min(last);
                 }
-            }
-            Msg::KeysRead { reference, port } => {
-                self.reads = (!reference.is_empty() || !port.is_empty()).then_some([reference, port]);
             }
         }
     }
@@ -205,15 +176,7 @@ impl State {
 
     /// Says who reads a key.
     pub fn readers(&self, path: &str) -> Readers {
-        let Some([reference, port]) = &self.reads else { return Readers::Unknown };
-        match (reads_somehow(reference, path), reads(port, path)) {
-            (true, true) => Readers::Both,
-            // No port is open yet, so nothing can be missing in it.
-            (true, false) if port.is_empty() => Readers::Reference,
-            (true, false) => Readers::ReferenceOnly,
-            (false, true) => Readers::PortOnly,
-            (false, false) => Readers::Nobody,
-        }
+        self.reads.of(path)
     }
 
     fn go(&mut self, by: i32, height: usize) {
@@ -264,7 +227,7 @@ impl State {
         }
     }
 
-    fn load(&mut self, ctx: &mut Ctx<'_>) {
+    pub(super) fn load(&mut self, ctx: &mut Ctx<'_>) {
         let paths = ctx.facts.configs.clone();
         if paths.is_empty() {
             return;
@@ -321,7 +284,7 @@ impl Pane for State {
         match &self.typing {
             Some(Typing::Search(_)) => &["search"],
             Some(Typing::Path(_)) => &["path"],
-            None => &[],
+            None => &["matrix", "layers"],
         }
     }
 
@@ -330,6 +293,10 @@ impl Pane for State {
     }
 
     fn key(&mut self, key: Key, ctx: &mut Ctx<'_>) -> Used {
+        if let Some(typing) = self.typing.take_if(|_| key.code == Code::Enter) {
+            self.take(typing, ctx);
+            return Used::Yes;
+        }
         let Some(Typing::Search(editor) | Typing::Path(editor)) = &mut self.typing else { return Used::No };
         let used = editor.key(key);
         self.searched(table_height(ctx.size));
@@ -399,20 +366,4 @@ impl Pane for State {
         };
         self.load(ctx);
     }
-}
-
-/// A port reads a key by its own path or with the block that it is in. Its last name alone is not enough: a port that
-/// reads `rope_theta` does not read transformers 5's `rope_parameters.rope_theta`, and is wrong for it.
-fn reads(keys: &BTreeSet<String>, path: &str) -> bool {
-    let path = path.strip_prefix("text_config.").unwrap_or(path);
-    let above = std::iter::successors(Some(path), |path| path.rsplit_once('.').map(|(block, _)| block));
-    above.into_iter().any(|path| keys.contains(path))
-}
-
-/// transformers brings old spellings to new ones before its model reads them, so the last name is enough.
-fn reads_somehow(keys: &BTreeSet<String>, path: &str) -> bool {
-    let last = path.rsplit('.').next();
-    let rope = path.split('.').any(|block| block == "rope_scaling")
-        && keys.iter().any(|key| key.starts_with("rope_parameters"));
-    rope || reads(keys, path) || keys.iter().any(|key| key.rsplit('.').next() == last)
 }

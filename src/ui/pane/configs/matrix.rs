@@ -1,0 +1,255 @@
+//! Draws [`crate::app::pane::configs::matrix`]: keys down, variants across, the key's column always in view.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
+
+use crate::app::pane::configs::Readers;
+use crate::app::pane::configs::matrix::{Shown, State, Typing, table_height};
+use crate::hub::data::{Cell, Row};
+use crate::theme::Theme;
+use crate::ui::Canvas;
+use crate::ui::frame::empty;
+use crate::util::text::{one_line, truncate};
+
+const NARROWEST: usize = 8;
+const WIDEST: usize = 30;
+/// Columns for ` +9 ▸`, the count of variants that do not fit.
+const MORE: usize = 6;
+
+/// Gives the words beside the title.
+pub fn subtitle(pane: &State) -> String {
+    let differing = pane.matrix.rows.iter().filter(|row| row.differs).count();
+    match (pane.matrix.variants.len(), pane.shown) {
+        (0, _) => String::new(),
+        (1, _) => format!("{} keys", pane.matrix.rows.len()),
+        (_, Shown::All) => format!("{} keys, {differing} differ", pane.matrix.rows.len()),
+        (_, Shown::Differing) => format!("{differing} that differ"),
+    }
+}
+
+/// Draws the layer.
+pub fn draw(canvas: &mut Canvas<'_, '_>, state: &State) {
+    let area = canvas.area;
+    if state.matrix.variants.is_empty() && state.problems.is_empty() {
+        let lines = [
+            "Config files side by side",
+            "",
+            "Keys down, variants across; what differs and what ports get wrong first.",
+            "a adds a config.json or a checkpoint folder.",
+        ];
+        empty(canvas.frame, area, &lines, canvas.theme.dim);
+    } else {
+        let columns = columns(state, usize::from(area.width));
+        header(canvas, state, &columns);
+        let height = table_height((area.width, area.height));
+        let top = state.top(height);
+        for (at, index) in state.rows.iter().enumerate().skip(top).take(height) {
+            let y = area.y + 1 + (at - top) as u16;
+            let lit = at == state.cursor;
+            line(canvas, state, (&state.matrix.rows[*index], lit), &columns, Rect { y, height: 1, ..area });
+        }
+    }
+    below(canvas, state);
+}
+
+/// Widths: marks and key, readers, then each variant shown.
+struct Columns {
+    key: usize,
+    first: usize,
+    cells: Vec<usize>,
+}
+
+fn columns(state: &State, width: usize) -> Columns {
+    let rows = state.rows.iter().map(|index| &state.matrix.rows[*index]);
+    let longest = rows.clone().map(|row| row.path.width()).max().unwrap_or(3);
+    let key = longest.clamp(8, (width * 2 / 5).max(8));
+    let mut room = width.saturating_sub(key + 7);
+    let first = state.column.min(state.matrix.variants.len().saturating_sub(1));
+    let wanted = |variant: usize, name: &str| {
+        let widest = rows.clone().map(|row| shown(&row.cells[variant]).width()).max().unwrap_or(0);
+        widest.max(name.width()).clamp(NARROWEST, WIDEST)
+    };
+    let variants = state.matrix.variants.iter().enumerate().skip(first);
+    let wanted: Vec<usize> = variants.map(|(at, variant)| wanted(at, &variant.name)).collect();
+    // Where not all fit, each gives way down to a width at which most values are whole.
+    let all: usize = wanted.iter().map(|width| width + 2).sum();
+    if all > room + 2 {
+        room = room.saturating_sub(MORE);
+    }
+    let most = if all <= room + 2 { WIDEST } else { (room / wanted.len().max(1)).saturating_sub(2).max(12) };
+    let mut cells = Vec::new();
+    for width in wanted {
+        if room < NARROWEST {
+            break;
+        }
+        cells.push(width.min(most).min(room));
+        room = room.saturating_sub(width.min(most) + 2);
+    }
+    Columns { key, first, cells }
+}
+
+/// Shortens a dotted key before its last name, which tells it from its neighbours: `rope_pa….rope_theta`.
+fn short_key(path: &str, width: usize) -> String {
+    let path = one_line(path);
+    match path.rsplit_once('.') {
+        Some((block, name)) if path.width() > width && name.width() + 4 < width => {
+            format!("{}.{name}", truncate(block, width - name.width() - 1))
+        }
+        _ => truncate(&path, width),
+    }
+}
+
+/// Shortens a variant's name in the middle: variants of one model differ at the end.
+fn short_name(name: &str, width: usize) -> String {
+    let name = one_line(name);
+    let count = name.chars().count();
+    if name.width() <= width || width < 8 {
+        return truncate(&name, width);
+    }
+    let head: String = name.chars().take(3).collect();
+    let tail: String = name.chars().skip(count - (width - 4).min(count)).collect();
+    truncate(&format!("{head}…{tail}"), width)
+}
+
+/// What the marks mean, as much as the width holds, the most needed first.
+fn legend(width: usize) -> String {
+    const PARTS: [&str; 6] = [
+        "≠ differs",
+        "– absent",
+        "(x) default",
+        "⚑ look here",
+        "R! not read by the port",
+        "R P who reads it",
+    ];
+    let mut text = String::new();
+    for part in PARTS {
+        if text.width() + part.width() + 2 <= width {
+            text.push_str(if text.is_empty() { " " } else { "  " });
+            text.push_str(part);
+        }
+    }
+    text
+}
+
+fn header(canvas: &mut Canvas<'_, '_>, state: &State, columns: &Columns) {
+    let theme = canvas.theme;
+    let mut text = format!("   {:<1$} ", "key", columns.key);
+    text.push_str("   ");
+    let left = if columns.first > 0 { "◂" } else { " " };
+    text.push_str(left);
+    for (variant, width) in state.matrix.variants.iter().skip(columns.first).zip(&columns.cells) {
+        text.push_str(&padded(&short_name(&variant.name, *width), width + 2));
+    }
+    let hidden = state.matrix.variants.len().saturating_sub(columns.first + columns.cells.len());
+    let row = Rect { height: 1, ..canvas.area };
+    let text = truncate(&text, usize::from(row.width));
+    canvas.frame.render_widget(Line::styled(text, theme.strong), row);
+    if hidden > 0 {
+        let more = format!(" +{hidden} ▸");
+        let x = row.right().saturating_sub(more.width() as u16);
+        canvas.frame.buffer_mut().set_string(x, row.y, more, theme.accent);
+    }
+}
+
+fn line(canvas: &mut Canvas<'_, '_>, state: &State, (row, lit): (&Row, bool), columns: &Columns, area: Rect) {
+    let theme = canvas.theme;
+    if lit && canvas.focused {
+        canvas.frame.buffer_mut().set_style(area, theme.selected);
+    }
+    let found = !state.query.is_empty() && row.path.to_lowercase().contains(&state.query);
+    let mark = if lit { "›" } else { " " };
+    let differs = if row.differs { "≠" } else { " " };
+    let flag = if row.flag.is_some() { "⚑" } else { " " };
+    let key = padded(&short_key(&row.path, columns.key), columns.key + 1);
+    let (readers, style) = match state.readers(&row.path) {
+        Readers::Both => ("RP ", theme.dim),
+        Readers::Reference => ("R  ", theme.dim),
+        Readers::ReferenceOnly => ("R! ", theme.fail),
+        Readers::PortOnly => (" P ", theme.dim),
+        Readers::Nobody | Readers::Unknown => ("   ", theme.dim),
+    };
+    let key_style = match (found, row.differs) {
+        (true, _) => theme.r#match,
+        (false, true) => theme.strong,
+        (false, false) => theme.text,
+    };
+    let mut spans = vec![
+        Span::styled(mark, theme.accent),
+        Span::styled(differs, theme.warn),
+        Span::styled(flag, theme.accent),
+        Span::styled(key, key_style),
+        Span::styled(readers, style),
+        Span::raw(" "),
+    ];
+    for (cell, width) in row.cells.iter().skip(columns.first).zip(&columns.cells) {
+        let text = padded(&truncate(&shown(cell), *width), width + 2);
+        spans.push(Span::styled(text, cell_style(cell, theme)));
+    }
+    canvas.frame.render_widget(Line::from(spans), area);
+}
+
+fn below(canvas: &mut Canvas<'_, '_>, state: &State) {
+    let area = canvas.area;
+    if area.height < 4 {
+        return;
+    }
+    let theme = canvas.theme;
+    let first = Rect { y: area.bottom() - 2, height: 1, ..area };
+    let second = Rect { y: area.bottom() - 1, height: 1, ..area };
+    let width = usize::from(area.width);
+    if let Some(Typing::Search(editor) | Typing::Path(editor)) = &state.typing {
+        let lead = match &state.typing {
+            Some(Typing::Path(_)) => " config.json or folder: ",
+            _ => " /",
+        };
+        let text = truncate(&format!("{lead}{}", one_line(&editor.text())), width.saturating_sub(1));
+        let column = second.x + (lead.width() + editor.cursor().1).min(width.saturating_sub(1)) as u16;
+        canvas.frame.render_widget(Line::styled(text, theme.text), second);
+        if canvas.focused {
+            canvas.frame.set_cursor_position((column, second.y));
+        }
+    } else if !state.matrix.variants.is_empty() {
+        canvas.frame.render_widget(Line::styled(legend(width), theme.dim), second);
+    }
+    let (text, style) = match (state.problems.first(), state.row()) {
+        (Some(problem), _) => (problem.to_string(), theme.fail),
+        (None, Some(row)) => (about(state, row), theme.text),
+        (None, None) => (String::new(), theme.text),
+    };
+    canvas.frame.render_widget(Line::styled(truncate(&format!(" {}", one_line(&text)), width), style), first);
+}
+
+/// Says about the key under the cursor what the table has no room for.
+fn about(state: &State, row: &Row) -> String {
+    let mut parts = vec![row.path.clone()];
+    parts.extend(row.flag.map(|flag| flag.text().to_string()));
+    parts.extend(row.note.clone());
+    if state.readers(&row.path) == Readers::ReferenceOnly {
+        parts.push("read by the reference, not by the port".into());
+    }
+    let cell = row.cells.get(state.column);
+    if let Some(Cell::Value(value) | Cell::Default(value)) =
+        cell.filter(|cell| shown(cell).width() > NARROWEST)
+    {
+        parts.push(value.written());
+    }
+    parts.join(" · ")
+}
+
+fn shown(cell: &Cell) -> String {
+    one_line(&cell.to_string())
+}
+
+fn cell_style(cell: &Cell, theme: &Theme) -> Style {
+    match cell {
+        Cell::Value(_) => theme.text,
+        Cell::Null => theme.code_constant,
+        Cell::Absent | Cell::Default(_) => theme.dim,
+    }
+}
+
+fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}
