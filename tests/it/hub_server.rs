@@ -3,7 +3,7 @@
 use reqwest::{Client, Response, StatusCode, redirect};
 use serde_json::Value;
 
-use crate::support::env::runtime;
+use crate::support::env::{runtime, shared};
 use crate::support::hub::{Fault, Hub, MEMBER, Options, Origin, Repo, STRANGER, SmallFiles};
 
 const CONFIG: &str = r#"{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 8}"#;
@@ -280,4 +280,121 @@ fn faults_come_as_scripted_and_end() {
         assert_eq!(fetch().await.bytes().await.unwrap().len(), 200_000);
         assert!(start.elapsed().as_millis() > 400, "{:?}", start.elapsed());
     });
+}
+
+/// What tests/python/hub_client.py expects to find.
+fn for_clients() -> Hub {
+    // More than the client's piece of 10 MiB, below which it starts a cut download anew.
+    let mut public = repo()
+        .lfs("model.safetensors", vec![7; 12_000_000])
+        .file("tokenizer_config.json", r#"{"eos_token": "</s>"}"#)
+        .license("mit")
+        .base_model("acme/harbor-base", "finetune")
+        .renamed_from("acme/harbour-1b");
+    for at in 0..60 {
+        public = public.file(&format!("onnx/part-{at:02}.json"), "{}");
+    }
+    let mut repos = vec![
+        public,
+        Repo::new("acme/harbor-1b").branch("v2").file("config.json", "{}"),
+        Repo::new("acme/harbor-1b").branch("refs/pr/1").file("config.json", "{\"a\": 1}"),
+        Repo::new("acme/wide").file("config.json", CONFIG).tensors(TENSORS),
+        Repo::new("acme/gated").file("config.json", CONFIG).gated("manual"),
+        Repo::new("acme/secret").file("config.json", CONFIG).private(),
+    ];
+    repos.extend((0..12).map(|at| {
+        Repo::new(&format!("acme/many-{at:02}"))
+            .file("config.json", CONFIG)
+            .downloads(at * 7 % 12)
+            .tag("series")
+    }));
+    Hub::with(Options { page: 5, ..Options::default() }, repos)
+}
+
+#[test]
+fn huggingface_hub_works_against_it_and_resumes_a_cut_download() {
+    let hub = for_clients();
+    hub.fault(
+        Fault::file("acme/harbor-1b", "model.safetensors")
+            .at(Origin::Cdn)
+            .method("GET")
+            .times(1)
+            .cut_after(11_000_000),
+    );
+    hub.fault(Fault::api("/api/models").after(1).times(1).status(503));
+    let home = tempfile::tempdir().unwrap();
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/hub_client.py");
+    let sha256 = "983600aed85f81b87c745e4b20980940089d216dccc7ba30d1f39c707803aea0";
+    let output = std::process::Command::new(&shared().python)
+        .arg(script)
+        .env_clear()
+        .env("PATH", std::env::var("PATH").unwrap_or_default())
+        .env("HF_ENDPOINT", hub.endpoint())
+        .env("HF_HOME", home.path())
+        .env("HF_HUB_DISABLE_TELEMETRY", "1")
+        .env("MEMBER", MEMBER)
+        .env("STRANGER", STRANGER)
+        .env("SIZE", "12000000")
+        .env("SHA256", sha256)
+        .output()
+        .expect("python starts");
+    let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{wrong}");
+    for part in ["info", "listing", "tree", "downloads", "headers", "refused", "huggingface_hub "] {
+        assert!(said.lines().any(|line| line.starts_with(part)), "{part} is missing:\n{said}{wrong}");
+    }
+    assert_eq!(hub.problems(), Vec::<String>::new(), "the client is polite");
+    let weights = hub.requests_of("acme/harbor-1b", "model.safetensors");
+    let at_cdn = weights.iter().filter(|one| one.origin == Origin::Cdn).collect::<Vec<_>>();
+    let ranges = at_cdn.iter().map(|one| one.range.as_deref()).collect::<Vec<_>>();
+    assert_eq!(ranges, [None, Some("bytes=10485760-")], "{at_cdn:#?}");
+    assert_eq!(at_cdn[1].sent, 12_000_000 - 10_485_760, "what was kept is not sent again");
+    assert!(weights.iter().any(|one| one.origin == Origin::Hub && one.authorization.is_some()));
+    assert!(at_cdn.iter().all(|one| one.authorization.is_none()));
+}
+
+#[test]
+fn the_hf_hub_crate_works_against_it() {
+    use futures::TryStreamExt;
+    let hub = for_clients();
+    let client = |token: &str| {
+        let home = std::env::temp_dir().join("mlxport-no-cache");
+        hf_hub::HFClient::builder().endpoint(hub.endpoint()).token(token).cache_dir(home).build().unwrap()
+    };
+    runtime().block_on(async {
+        let member = client(MEMBER);
+        let info = member.model("acme", "harbor-1b").info().send().await.unwrap();
+        assert_eq!(info.sha.as_deref(), Some(hub.sha("acme/harbor-1b", "main").as_str()));
+        assert_eq!(info.config.unwrap()["model_type"], "llama");
+        assert_eq!(info.safetensors.map(|seen| seen.total), None, "these weights are no safetensors file");
+        let listed = member.list_models().filter("series").sort("downloads").send().unwrap();
+        let listed = listed.try_collect::<Vec<_>>().await.unwrap();
+        assert_eq!((listed.len(), listed[0].downloads), (12, Some(11)));
+        let repository = member.model("acme", "harbor-1b");
+        let tree = repository.list_tree().recursive(true).send().unwrap();
+        assert_eq!(tree.try_collect::<Vec<_>>().await.unwrap().len(), 64);
+        let refs = member.model("acme", "harbor-1b").list_refs().send().await.unwrap();
+        assert_eq!(refs.branches.len(), 2);
+        let none = client(STRANGER).model("acme", "secret").info().send().await;
+        assert!(matches!(none, Err(hf_hub::HFError::RepoNotFound { .. })), "{none:?}");
+    });
+    assert_eq!(hub.problems(), Vec::<String>::new());
+}
+
+/// By hand: see the top of support/hub/mod.rs.
+#[test]
+#[ignore = "serves until it is killed"]
+fn serve_the_fixtures() {
+    let of = |name: &str| std::env::var(name).ok();
+    let port = of("HUB_PORT").map_or(8765, |port| port.parse().expect("HUB_PORT is a port"));
+    let root = of("HUB_ROOT").map_or_else(crate::support::hub::fixtures, std::path::PathBuf::from);
+    let repos = crate::support::hub::read_folder(&root);
+    let count = repos.len();
+    let hub = Hub::with(Options { port, ..Options::default() }, repos);
+    println!("{count} repositories of {} at {}; ctrl-c ends it", root.display(), hub.endpoint());
+    println!("HF_ENDPOINT={} mlxport discover llama", hub.endpoint());
+    println!("private and gated ones: HF_TOKEN={MEMBER}");
+    loop {
+        std::thread::park();
+    }
 }

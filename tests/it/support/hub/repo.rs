@@ -127,6 +127,11 @@ impl Repo {
         self
     }
 
+    pub fn license(mut self, name: &str) -> Self {
+        self.card.card_data.insert("license".into(), name.into());
+        self
+    }
+
     /// `base_model` of the card; `relation` is `finetune`, `quantized`, `adapter` or `merge`.
     pub fn base_model(mut self, id: &str, relation: &str) -> Self {
         self.card.card_data.insert("base_model".into(), id.into());
