@@ -48,6 +48,10 @@ async fn work(job: JobSpec, sink: Sink<Value>, cancel: CancellationToken) -> Res
             };
             crate::harness::job::work(super::site::of(&workspace)?, &job, &sink, cancel).await
         }
+        crate::hub::download::job::KIND => {
+            let ram = crate::port::data::Machine::here().await.ram;
+            crate::hub::download::job::work(&job, ram, &sink, cancel).await
+        }
         "sleep" => sleep(&job.args, &sink, cancel).await,
         other => Err(Report::new(Blame::Bug, format!("there is no kind of job called `{other}`"))),
     }

@@ -15,6 +15,7 @@ mod compare;
 mod config_diff;
 mod demo;
 mod doctor;
+mod download;
 mod golden;
 mod job;
 mod open;
@@ -120,6 +121,8 @@ enum Command {
     Report(report::Args),
     /// Compare config files key by key
     ConfigDiff(config_diff::Args),
+    /// Download a checkpoint: resumed after a cut, hashes verified, into the Hub cache
+    Download(download::Args),
     /// Measure on this machine
     Bench(bench::Args),
     #[command(name = "__sandbox", hide = true)]
@@ -169,6 +172,7 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Report(args)) => report::run(args, &common),
         Some(Command::Bench(args)) => bench::run(args, &common),
         Some(Command::ConfigDiff(args)) => config_diff::run(args, &common),
+        Some(Command::Download(args)) => download::run(args, &common),
         Some(Command::Sandbox(args)) => sandbox::run(args),
         Some(Command::Panic) => open::panic(&common),
         Some(Command::Job(args)) => job::run(args, &common),

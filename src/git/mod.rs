@@ -5,11 +5,13 @@
 
 pub mod acts;
 mod error;
+mod hash;
 mod layers;
 mod remote;
 mod repo;
 
 pub use error::GitError;
+pub use hash::blob_id;
 pub use layers::{FileLayers, Mode, Obstacle, Side};
 pub use remote::{Remote, RemoteUrl};
 pub use repo::{Base, BaseFrom, Changed, Head, Identity, Repo, Setting, Status};

@@ -12,7 +12,7 @@ use super::launch::Site;
 use super::service::Harness;
 use crate::config::Home;
 use crate::util::blame::{Blame, Report};
-use crate::util::detached::{self, Ending, Followed, JobDir, JobSpec, State};
+use crate::util::detached::{self, Ending, Followed, JobSpec};
 use crate::util::sink::Sink;
 
 /// The job's kind, as `mlxport __job` knows it.
@@ -35,21 +35,17 @@ pub async fn follow(
     leave: CancellationToken,
 ) -> Result<End, Report> {
     let args = serde_json::to_value(request).map_err(|error| bug(&error))?;
-    let same = |spec: &JobSpec| spec.args == args;
-    let dir = match running(home).into_iter().find(|(_, spec)| same(spec)) {
-        Some((dir, _)) => dir,
-        None => {
-            let spec = JobSpec { home: home.root().to_path_buf(), kind: KIND.into(), args: args.clone() };
-            detached::start(&home.results(), program, &spec).await.map_err(|error| Report::from(&error))?
-        }
-    };
+    let spec = JobSpec { home: home.root().to_path_buf(), kind: KIND.into(), args };
     let relay: Sink<Value> = Arc::new(move |value| {
         // An event of a newer program is skipped, not an error: the ending decides.
         if let Ok(event) = serde_json::from_value(value) {
             sink(event);
         }
     });
-    match detached::follow(&dir, relay, leave).await.map_err(|error| Report::from(&error))? {
+    match detached::join(&home.results(), program, &spec, relay, leave)
+        .await
+        .map_err(|error| Report::from(&error))?
+    {
         Followed::Left => Ok(End::Left),
         Followed::Ended(Ending::Done { value }) => {
             Ok(End::Done(Box::new(serde_json::from_value(value).map_err(|error| bug(&error))?)))
@@ -68,7 +64,7 @@ pub async fn follow(
 /// Stops the jobs of a family that run, with all their processes; gives how many there were.
 pub async fn cancel(home: &Home, family: &str) -> Result<usize, Report> {
     let mut stopped = 0;
-    for (dir, spec) in running(home) {
+    for (dir, spec) in detached::running(&home.results(), KIND) {
         if spec.args["family"] == family {
             detached::cancel(&dir).await.map_err(|error| Report::from(&error))?;
             stopped += 1;
@@ -93,14 +89,6 @@ pub async fn work(
     });
     let result = Harness::new(site).check_family(request, events, cancel).await;
     serde_json::to_value(result.map_err(|error| Report::from(&error))?).map_err(|error| bug(&error))
-}
-
-fn running(home: &Home) -> Vec<(JobDir, JobSpec)> {
-    let alive = |state: &State| !matches!(state, State::Ended(_));
-    let jobs = detached::list(&home.results()).into_iter();
-    jobs.filter(|(_, spec, state)| spec.kind == KIND && alive(state))
-        .map(|(dir, spec, _)| (dir, spec))
-        .collect()
 }
 
 fn bug(error: &serde_json::Error) -> Report {

@@ -5,6 +5,7 @@
 
 mod compact;
 pub mod data;
+pub mod download;
 mod error;
 mod flag;
 mod json;

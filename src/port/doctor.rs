@@ -9,7 +9,7 @@ use super::branch::identity;
 use super::context::Context;
 use super::data::{Machine, Workspace};
 use super::lock::Recipe;
-use super::{measure, python, uv};
+use super::{python, uv};
 use crate::config::{Row, Settings};
 use crate::util::sink::discard;
 use crate::util::text::bytes;
@@ -112,7 +112,7 @@ fn folder(context: &Context) -> Finding {
 
 fn disk(context: &Context) -> Finding {
     let there = context.home().root().ancestors().find(|path| path.exists());
-    match there.and_then(measure::free) {
+    match there.and_then(crate::util::fs::free) {
         Some(free) => Finding::new("disk", Standing::Ok, format!("{} free", bytes(free))),
         None => Finding::new("disk", Standing::Note, "free space is unknown"),
     }

@@ -11,7 +11,7 @@ use super::data::{SetupEvent, SetupRequest, Workspace};
 use super::error::PortError;
 use crate::config::{Env, Flags, Home, Settings, Source};
 use crate::util::blame::{Blame, Report};
-use crate::util::detached::{self, Ending, Followed, JobDir, JobError, JobSpec, State};
+use crate::util::detached::{self, Ending, Followed, JobDir, JobError, JobSpec};
 use crate::util::sink::Sink;
 
 /// The job's kind, as `mlxport __job` knows it.
@@ -105,11 +105,7 @@ pub async fn work(spec: &JobSpec, sink: &Sink<Value>, cancel: CancellationToken)
 }
 
 fn running(home: &Home) -> Option<(JobDir, JobSpec)> {
-    let jobs = detached::list(&home.results()).into_iter();
-    let alive = |state: &State| !matches!(state, State::Ended(_));
-    jobs.filter(|(_, spec, state)| spec.kind == KIND && alive(state))
-        .map(|(dir, spec, _)| (dir, spec))
-        .next_back()
+    detached::running(&home.results(), KIND).pop()
 }
 
 async fn start(settings: &Settings, args: &Value) -> Result<(JobDir, JobSpec), JobError> {

@@ -23,14 +23,6 @@ pub(super) fn bytes_below(folders: &[PathBuf]) -> u64 {
         .sum()
 }
 
-/// Bytes free for this user on the disk that holds a folder.
-pub(super) fn free(folder: &std::path::Path) -> Option<u64> {
-    let stat = nix::sys::statvfs::statvfs(folder).ok()?;
-    // The types differ between Linux and macOS.
-    #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
-    Some(stat.blocks_available() as u64 * stat.fragment_size() as u64)
-}
-
 /// Says whether two folders lie on one disk, so that files of one can be linked into the other. A folder that is not
 /// there yet will lie where its parents do.
 pub(super) fn same_disk(a: &std::path::Path, b: &std::path::Path) -> bool {

@@ -159,7 +159,7 @@ async fn preflight(context: &Context, recipe: &Recipe, env: &PythonEnv) -> Resul
     let version = context.tool(git).arg("--version").timeout(Duration::from_secs(20)).run().await;
     let git = version.map_err(|_| PortError::NoGit)?.text();
     let root = context.home().root();
-    let free = measure::free(root).unwrap_or(u64::MAX);
+    let free = crate::util::fs::free(root).unwrap_or(u64::MAX);
     if !env.complete() && free.saturating_add(present(context, recipe).await) < SPACE {
         let path = root.to_path_buf();
         return Err(PortError::Disk { path, free: bytes(free), wanted: bytes(SPACE) });

@@ -78,6 +78,14 @@ pub fn open_append(path: &Path) -> Result<File, FsError> {
     OpenOptions::new().create(true).append(true).open(path).map_err(failed)
 }
 
+/// Gives the bytes free for this user on the disk that holds a folder.
+pub fn free(folder: &Path) -> Option<u64> {
+    let stat = nix::sys::statvfs::statvfs(folder).ok()?;
+    // The types differ between Linux and macOS.
+    #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
+    Some(stat.blocks_available() as u64 * stat.fragment_size() as u64)
+}
+
 /// A lock on a path, held until dropped, shared by all mlxport processes of the machine.
 #[derive(Debug)]
 pub struct FileLock {

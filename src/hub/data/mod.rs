@@ -1,5 +1,6 @@
 //! Configs and their matrix as plain data.
 
+mod download;
 mod remote;
 mod repo;
 
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+pub use download::{DownloadEvent, DownloadPlan, DownloadRequest, Downloaded};
 pub use remote::{FileAt, Gate, RepoFile, RepoInfo, Traffic, Wait};
 pub use repo::{RepoId, RepoIdError, RepoRef};
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::repo::RepoId;
+use crate::util::text::one_line;
 
 /// What a Hub knows of a model repository at one commit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -90,6 +91,17 @@ pub struct Wait {
     pub of: u32,
     /// Seconds until then.
     pub seconds: f64,
+}
+
+impl Wait {
+    /// Writes it as a labelled line.
+    pub fn line(&self) -> String {
+        let (why, what) = (one_line(&self.why), one_line(&self.what));
+        format!(
+            "[wait] {why}; {what} again in {:.1} s, attempt {} of {}",
+            self.seconds, self.attempt, self.of
+        )
+    }
 }
 
 /// What went over the wire so far.

@@ -156,7 +156,7 @@ impl Http {
         Attempts { http: self.clone(), what: what.to_string(), made: 0, pause: self.origin.patience.pause }
     }
 
-    async fn once(&self, url: &Url, ask: &Ask) -> Result<Reply, RemoteError> {
+    pub(super) async fn once(&self, url: &Url, ask: &Ask) -> Result<Reply, RemoteError> {
         if self.origin.offline {
             return Err(RemoteError::Offline { what: ask.what.clone() });
         }

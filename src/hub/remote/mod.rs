@@ -193,6 +193,21 @@ impl Hub {
         opened.map_err(|error| self.about_file(error, at))
     }
 
+    /// Opens a file with one attempt, for callers who count their own.
+    ///
+    /// # Errors
+    /// As [`Hub::file`].
+    pub async fn file_once(&self, at: &FileAt, ask: Ask) -> Result<Reply, RemoteError> {
+        let ask = named(at, ask);
+        let opened = self.http.once(&self.file_url(at), &ask).await;
+        opened.map_err(|error| self.about_file(error, at))
+    }
+
+    /// Begins to count attempts at one thing.
+    pub fn attempts(&self, what: &str) -> Attempts {
+        self.http.attempts(what)
+    }
+
     /// Reads a file, or a range of it, whole.
     ///
     /// # Errors

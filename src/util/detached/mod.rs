@@ -11,6 +11,7 @@ mod error;
 mod events;
 mod follow;
 mod identity;
+mod join;
 mod own;
 mod start;
 
@@ -18,5 +19,6 @@ pub use cancel::cancel;
 pub use data::{Ending, JobDir, JobSpec, State};
 pub use error::JobError;
 pub use follow::{Followed, follow, list, state};
+pub use join::{join, running};
 pub use own::own;
 pub use start::start;

@@ -27,6 +27,8 @@ pub async fn start(results: &Path, exe: &Path, spec: &JobSpec) -> Result<JobDir,
     let log = open_append(&dir.log())?;
     let again = log.try_clone().map_err(|source| JobError::Start { source })?;
     let command = Command::new(exe).arg("--home").arg(&spec.home).arg("__job").arg(dir.id()).cwd(dir.path());
+    // No job talks to a language model.
+    let command = command.env_remove("MLXPORT_API_KEY");
     let mut command = command.to_tokio();
     // In our group until it makes a session of its own, which a group's leader cannot.
     command.process_group(getpgrp().as_raw()).kill_on_drop(false);
