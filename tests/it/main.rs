@@ -10,6 +10,7 @@ mod configs;
 mod demo;
 mod detached;
 mod docs;
+mod download;
 mod families;
 mod harness;
 mod hub_server;

@@ -104,22 +104,6 @@ impl Http {
         Ok(Self { client, origin: Arc::new(origin), waits, requests: Arc::default(), bytes: Arc::default() })
     }
 
-    /// Makes a client that follows redirects, for hf-hub's small questions; reqwest takes the token off for another host.
-    pub(super) fn following(&self) -> Result<reqwest::Client, RemoteError> {
-        let patience = &self.origin.patience;
-        let builder = reqwest::Client::builder()
-            .connect_timeout(patience.connect)
-            .read_timeout(patience.idle)
-            .user_agent(AGENT);
-        let builder = if self.origin.is_loopback() { builder.no_proxy() } else { builder };
-        builder.build().map_err(|error| RemoteError::Tls { why: error.without_url().to_string() })
-    }
-
-    /// Counts a request that hf-hub makes; its bytes are not seen.
-    pub(super) fn count(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Gives what went over the wire so far.
     pub fn traffic(&self) -> Traffic {
         Traffic { requests: self.requests.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }

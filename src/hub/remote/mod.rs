@@ -1,6 +1,6 @@
-//! The client of a Hub: what it says of repositories, and their files by range. hf-hub makes the requests for one
-//! repository's information and reads the cache; listings and files are asked for here, because hf-hub has no timeouts,
-//! drops Retry-After between pages, and tries again without a word.
+//! The client of a Hub: what it says of repositories, and their files by range. hf-hub gives the types of the answers and
+//! reads the cache; requests are made here, because hf-hub has no timeouts, drops Retry-After between pages, tries again
+//! without a word, and cannot be told to send no token.
 //!
 //! Leaves out what the answers mean: see [`super::headers`], [`super::discover`] and [`super::download`].
 
@@ -12,7 +12,7 @@ mod translate;
 use futures::Stream;
 use futures::stream;
 use hf_hub::HFClient;
-use hf_hub::repository::{ModelInfo, RepoTreeEntry};
+use hf_hub::repository::ModelInfo;
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 
@@ -33,7 +33,7 @@ const PAGE: u64 = 32 << 20;
 #[derive(Clone, Debug)]
 pub struct Hub {
     http: Http,
-    api: HFClient,
+    cached: HFClient,
 }
 
 /// What to list.
@@ -67,7 +67,7 @@ impl Hub {
     /// No certificates.
     pub fn at(origin: Origin, waits: Sink<Wait>) -> Result<Self, RemoteError> {
         let http = Http::new(origin, waits)?;
-        Ok(Self { api: translate::client(&http)?, http })
+        Ok(Self { cached: translate::cached(&http.origin)?, http })
     }
 
     /// Gives endpoint, cache folder and patience.
@@ -80,9 +80,9 @@ impl Hub {
         self.http.traffic()
     }
 
-    /// Gives hf-hub's own client, for its reading of the cache.
-    pub fn api(&self) -> &HFClient {
-        &self.api
+    /// Gives hf-hub's own client, for its reading of the cache; it makes no request.
+    pub fn cached(&self) -> &HFClient {
+        &self.cached
     }
 
     /// Asks what a repository is at a revision; without files.
@@ -90,24 +90,14 @@ impl Hub {
     /// # Errors
     /// Gated, private, missing, renamed away, offline, and all that a network does.
     pub async fn info(&self, repo: &RepoRef) -> Result<RepoInfo, RemoteError> {
-        let what = repo.to_string();
-        if self.http.origin.offline {
-            return Err(RemoteError::Offline { what });
-        }
-        let (owner, name) = hf_hub::split_id(repo.id.as_str());
-        let mut attempts = self.http.attempts(&what);
-        let info = loop {
-            self.http.count();
-            let revision = repo.revision.clone();
-            match self.api.model(owner, name).info().maybe_revision(revision).send().await {
-                Ok(info) => break info,
-                Err(error) => {
-                    let error = translate::error(error, &self.http.origin, &what);
-                    let about = translate::about(error, &self.http.origin, repo, None);
-                    attempts.pause(about).await?;
-                }
-            }
+        let rest: &[&str] = match &repo.revision {
+            Some(revision) => &["revision", revision],
+            None => &[],
         };
+        let ask = Ask { what: repo.to_string(), limit: PAGE, ..Ask::default() };
+        let asked = self.http.fetch(&self.api_url(repo, rest), &ask).await;
+        let (_, bytes) = asked.map_err(|error| translate::about(error, &self.http.origin, repo, None))?;
+        let info: ModelInfo = self.read(&bytes, &ask.what)?;
         Ok(translate::info(info))
     }
 
@@ -122,7 +112,7 @@ impl Hub {
         let mut files = Vec::new();
         let mut next = Some(url);
         while let Some(url) = next {
-            let page = self.page::<RepoTreeEntry>(&url, &what).await;
+            let page = self.page::<translate::TreeEntry>(&url, &what).await;
             let (entries, following) =
                 page.map_err(|error| translate::about(error, &self.http.origin, repo, None))?;
             files.extend(entries.into_iter().filter_map(translate::file));
@@ -241,12 +231,16 @@ impl Hub {
     ) -> Result<(Vec<T>, Option<Url>), RemoteError> {
         let ask = Ask { what: what.to_string(), limit: PAGE, ..Ask::default() };
         let (reply, bytes) = self.http.fetch(url, &ask).await?;
-        let entries = serde_json::from_slice::<Vec<T>>(&bytes).map_err(|error| RemoteError::Malformed {
+        let entries = self.read(&bytes, what)?;
+        Ok((entries, reply.next))
+    }
+
+    fn read<T: DeserializeOwned>(&self, bytes: &[u8], what: &str) -> Result<T, RemoteError> {
+        serde_json::from_slice(bytes).map_err(|error| RemoteError::Malformed {
             host: self.http.origin.host(),
             what: what.to_string(),
             why: error.to_string(),
-        })?;
-        Ok((entries, reply.next))
+        })
     }
 }
 

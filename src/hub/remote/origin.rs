@@ -95,11 +95,6 @@ impl Origin {
         Some(value)
     }
 
-    /// Gives the token to hf-hub, which sends it to the endpoint alone.
-    pub(super) fn token(&self) -> Option<&str> {
-        self.token.as_ref().map(|token| token.expose_secret())
-    }
-
     /// Takes the token out of what a server said: some echo it.
     pub(super) fn scrub(&self, said: String) -> String {
         match &self.token {

@@ -1,74 +1,19 @@
 //! hf-hub's types into ours, and the Hub's refusals into words about a repository.
 
-use hf_hub::repository::{ModelInfo, RepoTreeEntry};
-use hf_hub::{HFClient, HFError, HFResult};
+use hf_hub::HFClient;
+use hf_hub::repository::ModelInfo;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::{RemoteError, Token};
-use super::http::Http;
 use super::origin::Origin;
 use crate::hub::data::{Gate, RepoFile, RepoId, RepoInfo, RepoRef};
-use crate::util::http::excerpt;
 
-/// Makes hf-hub's client of our Hub: our timeouts, no silent retries, no token but ours.
-pub(super) fn client(http: &Http) -> Result<HFClient, RemoteError> {
-    let origin = &http.origin;
-    let made: HFResult<HFClient> = HFClient::builder()
-        .endpoint(origin.endpoint.as_str())
-        // Without one hf-hub would look for a token itself, at places that the settings may have ruled out.
-        .token(origin.token().unwrap_or_default())
-        .cache_dir(&origin.cache)
-        .client(http.following()?)
-        .retry_max_attempts(0)
-        .build();
-    made.map_err(|error| RemoteError::Tls { why: error.to_string() })
-}
-
-/// Names hf-hub's errors; what is known of the repository is added by [`about`].
-pub(super) fn error(error: HFError, origin: &Origin, what: &str) -> RemoteError {
-    let (host, what) = (origin.host(), what.to_string());
-    // Its type has no public name, but its fields do.
-    macro_rules! status {
-        ($context:expr) => {
-            RemoteError::Status {
-                host,
-                what,
-                status: $context.status.as_u16(),
-                code: $context.error_code.clone(),
-                said: origin
-                    .scrub(excerpt($context.server_message.as_deref().unwrap_or(&$context.body).as_bytes())),
-            }
-        };
-    }
-    match &error {
-        HFError::RateLimited { retry_after, .. } => {
-            RemoteError::RateLimited { host, what, attempts: 1, after: *retry_after }
-        }
-        HFError::Http { context } | HFError::AuthRequired { context } | HFError::Forbidden { context } => {
-            status!(context)
-        }
-        HFError::RepoNotFound { context: Some(context), .. }
-        | HFError::RevisionNotFound { context: Some(context), .. } => status!(context),
-        HFError::Request { source, .. } if source.is_timeout() && !source.is_connect() => {
-            RemoteError::Stalled { host, what, limit: origin.patience.idle }
-        }
-        HFError::Request { source, .. } if source.is_decode() => {
-            RemoteError::Malformed { host, what, why: root(source) }
-        }
-        HFError::Request { source, .. } if source.is_body() => {
-            RemoteError::Cut { host, what, got: 0, wanted: None }
-        }
-        HFError::Request { source, .. } => RemoteError::Connect { host, what, why: root(source) },
-        other => RemoteError::Malformed { host, what, why: origin.scrub(other.to_string()) },
-    }
-}
-
-fn root(error: &dyn std::error::Error) -> String {
-    let mut root = error;
-    while let Some(source) = root.source() {
-        root = source;
-    }
-    root.to_string()
+/// Makes hf-hub's client for its reading of the cache: no request is made with it.
+pub(super) fn cached(origin: &Origin) -> Result<HFClient, RemoteError> {
+    let builder = HFClient::builder().endpoint(origin.endpoint.as_str()).cache_dir(&origin.cache);
+    // Without one hf-hub would look for a token itself, at places that the settings may have ruled out.
+    builder.token("none").build().map_err(|error| RemoteError::Tls { why: error.to_string() })
 }
 
 /// Says what a refusal means for this repository, revision or file.
@@ -150,15 +95,28 @@ pub(super) fn info(info: ModelInfo) -> RepoInfo {
     }
 }
 
+/// An entry of the tree. Ours, because hf-hub looks for the hash under `sha256`, and the tree has it under `oid`.
+#[derive(Debug, Deserialize)]
+pub(super) struct TreeEntry {
+    #[serde(rename = "type")]
+    kind: String,
+    path: String,
+    oid: String,
+    #[serde(default)]
+    size: u64,
+    lfs: Option<Large>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Large {
+    #[serde(alias = "sha256")]
+    oid: String,
+    size: u64,
+}
+
 /// Takes a file of the tree; folders are none.
-pub(super) fn file(entry: RepoTreeEntry) -> Option<RepoFile> {
-    match entry {
-        RepoTreeEntry::File { oid, size, path, lfs, .. } => Some(RepoFile {
-            path,
-            size: lfs.as_ref().and_then(|lfs| lfs.size).unwrap_or(size),
-            oid,
-            sha256: lfs.and_then(|lfs| lfs.sha256),
-        }),
-        RepoTreeEntry::Directory { .. } => None,
-    }
+pub(super) fn file(entry: TreeEntry) -> Option<RepoFile> {
+    let size = entry.lfs.as_ref().map_or(entry.size, |lfs| lfs.size);
+    let sha256 = entry.lfs.map(|lfs| lfs.oid);
+    (entry.kind == "file").then_some(RepoFile { path: entry.path, size, oid: entry.oid, sha256 })
 }
