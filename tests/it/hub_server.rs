@@ -398,3 +398,40 @@ fn serve_the_fixtures() {
         std::thread::park();
     }
 }
+
+#[test]
+fn the_fixtures_are_many_and_each_has_what_its_tensors_say() {
+    let start = std::time::Instant::now();
+    let hub = Hub::fixtures();
+    runtime().block_on(async {
+        let all = Client::new()
+            .get(format!("{}/api/models?full=true&config=true&cardData=true", hub.endpoint()))
+            .header("authorization", format!("Bearer {MEMBER}"));
+        let all = all.send().await.unwrap().json::<Value>().await.unwrap();
+        let all = all.as_array().unwrap();
+        let types = all.iter().filter_map(|one| one["config"]["model_type"].as_str());
+        let types = types.collect::<std::collections::BTreeSet<_>>();
+        assert!(all.len() >= 35 && types.len() >= 15, "{} variants, {types:?}", all.len());
+        let broken = all.iter().filter(|one| one["config"].is_null()).map(|one| one["id"].as_str().unwrap());
+        assert_eq!(broken.collect::<Vec<_>>(), ["pine/needle-h-7b-base"], "a bare Infinity is no JSON");
+        let anonymous = json(&hub, "/api/models").await;
+        assert_eq!(anonymous.as_array().unwrap().len() + 1, all.len(), "one is private");
+        let wide = json(&hub, "/api/models/north/glacier-671b").await;
+        let shards = wide["siblings"].as_array().unwrap().iter();
+        let shards = shards.filter(|one| one["rfilename"].as_str().unwrap().ends_with(".safetensors"));
+        assert_eq!(shards.count(), 400);
+        let size = wide["usedStorage"].as_u64().unwrap();
+        assert!((600_000_000_000..750_000_000_000).contains(&size), "{size}");
+        let name = "model-00400-of-00400.safetensors";
+        let url = format!("{}/north/glacier-671b/resolve/main/{name}", hub.endpoint());
+        let head = Client::new().get(url).header("range", "bytes=0-262143").send().await.unwrap();
+        assert_eq!(head.status(), StatusCode::PARTIAL_CONTENT);
+        let total = text(&head, "content-range").rsplit('/').next().unwrap().parse::<u64>().unwrap();
+        let bytes = head.bytes().await.unwrap();
+        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let header = serde_json::from_slice::<safetensors::tensor::Metadata>(&bytes[8..8 + length]).unwrap();
+        assert_eq!(header.data_len() as u64 + 8 + length as u64, total, "the header fits its file");
+        println!("{} variants of {} types in {:.1?}", all.len(), types.len(), start.elapsed());
+    });
+    assert_eq!(hub.problems(), Vec::<String>::new());
+}

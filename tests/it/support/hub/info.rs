@@ -113,9 +113,7 @@ fn field(entry: &Entry, repo: &Arc<Repo>, name: &str, blobs: Blobs) -> Value {
         "tags" => json!(repo.tags()),
         "transformersInfo" => transformers_info(repo),
         "trendingScore" => card.trending.into(),
-        "usedStorage" => {
-            repo.files().values().filter(|file| file.lfs).map(|file| file.size()).sum::<u64>().into()
-        }
+        "usedStorage" => repo.stored().into(),
         _ => Value::Null,
     }
 }
@@ -167,18 +165,16 @@ fn transformers_info(repo: &Repo) -> Value {
 }
 
 fn siblings(repo: &Repo, blobs: Blobs) -> Value {
+    if blobs == Blobs::Left {
+        return repo.paths().iter().map(|path| json!({"rfilename": path})).collect();
+    }
     let files = repo.files().into_iter().map(|(path, file)| {
-        let mut sibling = json!({"rfilename": path});
-        if blobs == Blobs::Told {
-            sibling["size"] = file.size().into();
-            sibling["blobId"] = file.oid().into();
-            if file.lfs {
-                let pointer = file.pointer().len();
-                sibling["lfs"] =
-                    json!({"sha256": file.sha256(), "size": file.size(), "pointerSize": pointer});
-            }
+        let mut sibling = json!({"rfilename": path, "size": file.size(), "blobId": file.oid()});
+        if file.lfs {
+            let pointer = file.pointer().len();
+            sibling["lfs"] = json!({"sha256": file.sha256(), "size": file.size(), "pointerSize": pointer});
         }
         sibling
     });
-    files.collect::<Vec<_>>().into()
+    files.collect()
 }

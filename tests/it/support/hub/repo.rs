@@ -165,6 +165,22 @@ impl Repo {
         made.chain(&self.given).map(|(path, file)| (path.as_str(), file)).collect()
     }
 
+    /// Gives the paths of all files, without making any.
+    pub fn paths(&self) -> Vec<String> {
+        let made = self.tensors.as_ref().map(Tensors::names).unwrap_or_default();
+        let mut paths =
+            self.given.keys().chain(self.card.zeros.keys()).cloned().chain(made).collect::<Vec<_>>();
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+
+    /// Gives about how much LFS stores, without making any file: the headers of made shards are left out.
+    pub fn stored(&self) -> u64 {
+        let given = self.given.values().filter(|file| file.lfs).map(File::size).sum::<u64>();
+        given + self.card.zeros.values().sum::<u64>() + self.tensors.as_ref().map_or(0, Tensors::bytes)
+    }
+
     fn made_files(&self) -> &BTreeMap<String, File> {
         self.made.get_or_init(|| {
             let mut files = self.tensors.as_ref().map(Tensors::files).unwrap_or_default();

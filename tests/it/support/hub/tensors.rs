@@ -17,6 +17,7 @@
 //! `"index": false` leaves out. `"stem"` names the files otherwise; `"shard_by_bytes"` asks for shards of about that size.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use axum::body::Bytes;
 use serde::Deserialize;
@@ -67,12 +68,8 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    pub fn elements(&self) -> u64 {
-        self.shape.iter().product()
-    }
-
     pub fn bytes(&self) -> u64 {
-        (self.elements() * bits(&self.dtype)).div_ceil(8)
+        bytes(&self.dtype, &self.shape)
     }
 }
 
@@ -88,13 +85,36 @@ impl Tensors {
         all
     }
 
+    /// Gives the bytes of all data, without making the tensors.
+    pub fn bytes(&self) -> u64 {
+        let of = |pattern: &Pattern| pattern.count() * bytes(&pattern.dtype, &pattern.shape);
+        self.tensors.iter().map(of).sum()
+    }
+
+    /// Gives the files' names, without making the tensors.
+    pub fn names(&self) -> Vec<String> {
+        let Some(count) = self.count() else { return vec![format!("{}.safetensors", self.stem)] };
+        let mut names = (1..=count).map(|at| self.shard_name(at, count)).collect::<Vec<_>>();
+        if self.index {
+            names.push(format!("{}.safetensors.index.json", self.stem));
+        }
+        names
+    }
+
+    fn count(&self) -> Option<u64> {
+        self.shards.or(self.shard_by_bytes.map(|bytes| self.bytes().div_ceil(bytes)))
+    }
+
+    fn shard_name(&self, at: u64, count: u64) -> String {
+        format!("{}-{at:05}-of-{count:05}.safetensors", self.stem)
+    }
+
     /// Counts parameters by dtype.
     pub fn parameters(&self) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
         for pattern in &self.tensors {
-            let copies = pattern.at.iter().map(|list| numbers(list).len() as u64).product::<u64>();
-            *counts.entry(pattern.dtype.clone()).or_default() +=
-                copies * pattern.shape.iter().product::<u64>();
+            let elements = pattern.shape.iter().product::<u64>();
+            *counts.entry(pattern.dtype.clone()).or_default() += pattern.count() * elements;
         }
         counts
     }
@@ -102,9 +122,8 @@ impl Tensors {
     /// Makes the shards and, if asked, the index.
     pub fn files(&self) -> BTreeMap<String, File> {
         let all = self.all();
-        let total = all.iter().map(Tensor::bytes).sum::<u64>();
-        let shards = self.shards.or(self.shard_by_bytes.map(|bytes| total.div_ceil(bytes)));
-        let Some(count) = shards else {
+        let total = self.bytes();
+        let Some(count) = self.count() else {
             return BTreeMap::from([(format!("{}.safetensors", self.stem), self.shard(&all))]);
         };
         let mut groups = vec![Vec::new(); count as usize];
@@ -114,17 +133,24 @@ impl Tensors {
             before += tensor.bytes();
             groups[at.min(count as usize - 1)].push(tensor);
         }
-        let (mut files, mut weight_map) = (BTreeMap::new(), BTreeMap::new());
+        let mut files = BTreeMap::new();
+        let mut places = Vec::new();
         for (at, group) in groups.iter().enumerate() {
-            let name = format!("{}-{:05}-of-{count:05}.safetensors", self.stem, at + 1);
-            weight_map.extend(group.iter().map(|tensor| (tensor.name.clone(), name.clone())));
+            let name = self.shard_name(at as u64 + 1, count);
+            places.extend(group.iter().map(|tensor| (tensor.name.as_str(), at as u64 + 1)));
             files.insert(name, self.shard(group));
         }
         if self.index {
+            places.sort_unstable();
             let parameters = self.parameters().values().sum::<u64>();
             let metadata = json!({"total_parameters": parameters, "total_size": total});
-            let index = json!({"metadata": metadata, "weight_map": weight_map});
-            let text = serde_json::to_string_pretty(&index).expect("JSON");
+            let mut text = format!("{{\n  \"metadata\": {metadata},\n  \"weight_map\": {{");
+            for (name, at) in places {
+                let end = if text.ends_with('{') { "" } else { "," };
+                let place = self.shard_name(at, count);
+                write!(text, "{end}\n    \"{name}\": \"{place}\"").expect("a string takes it");
+            }
+            text.push_str("\n  }\n}\n");
             // The Hub's .gitattributes leaves JSON out of LFS; above 10 MiB the Hub itself demands it.
             let lfs = text.len() > 10 << 20;
             let file = File::new(Content::Bytes(text.into()), lfs);
@@ -142,17 +168,26 @@ impl Tensors {
 
 /// Writes a safetensors header with its length before it, padded as the library pads, and gives the size of the data.
 pub fn header(metadata: Option<&Map<String, Value>>, tensors: &[Tensor]) -> (Bytes, u64) {
-    let (mut entries, mut at) = (Map::new(), 0);
+    // By hand: hundreds of thousands of entries as JSON values take many seconds in a debug build.
+    let (mut text, mut at) = (String::from("{"), 0);
     if let Some(metadata) = metadata {
-        entries.insert("__metadata__".into(), metadata.clone().into());
+        let metadata = serde_json::to_string(metadata).expect("JSON");
+        write!(text, "\"__metadata__\":{metadata},").expect("a string takes it");
     }
     for tensor in tensors {
-        let end = at + tensor.bytes();
-        let entry = json!({"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [at, end]});
-        entries.insert(tensor.name.clone(), entry);
+        let (Tensor { name, dtype, shape }, end) = (tensor, at + tensor.bytes());
+        write!(
+            text,
+            "\"{name}\":{{\"dtype\":\"{dtype}\",\"shape\":{shape:?},\"data_offsets\":[{at},{end}]}},"
+        )
+        .expect("a string takes it");
         at = end;
     }
-    let mut text = serde_json::to_vec(&entries).expect("JSON");
+    if text.ends_with(',') {
+        text.pop();
+    }
+    text.push('}');
+    let mut text = text.into_bytes();
     text.resize(text.len().next_multiple_of(8), b' ');
     let mut head = (text.len() as u64).to_le_bytes().to_vec();
     head.extend_from_slice(&text);
@@ -160,6 +195,10 @@ pub fn header(metadata: Option<&Map<String, Value>>, tensors: &[Tensor]) -> (Byt
 }
 
 impl Pattern {
+    fn count(&self) -> u64 {
+        self.at.iter().map(|list| numbers(list).len() as u64).product()
+    }
+
     fn all(&self) -> Vec<Tensor> {
         let mut names = vec![self.name.clone()];
         for list in &self.at {
@@ -187,11 +226,21 @@ fn numbers(list: &str) -> Vec<u64> {
         .collect()
 }
 
-/// Splits a name so that `layers.10` comes after `layers.9`.
-fn natural(name: &str) -> Vec<(u64, String)> {
-    name.split('.')
-        .map(|part| part.parse().map_or((0, part.to_string()), |number| (number, String::new())))
-        .collect()
+/// Pads numbers so that `layers.10` comes after `layers.9`.
+fn natural(name: &str) -> String {
+    let mut key = String::with_capacity(name.len() + 16);
+    for part in name.split('.') {
+        if part.starts_with(|first: char| first.is_ascii_digit()) {
+            (part.len()..6).for_each(|_| key.push('0'));
+        }
+        key.push_str(part);
+        key.push('.');
+    }
+    key
+}
+
+fn bytes(dtype: &str, shape: &[u64]) -> u64 {
+    (shape.iter().product::<u64>() * bits(dtype)).div_ceil(8)
 }
 
 fn bits(dtype: &str) -> u64 {
