@@ -21,6 +21,7 @@ mod reads;
 mod search;
 mod standing;
 mod symbols;
+pub mod syntax;
 
 pub use data::{Hit, Inherited, LoadedSource, Near, ReferenceFiles};
 pub use inherit::inherited;
