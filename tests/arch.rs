@@ -10,11 +10,13 @@ const BOTTOM: [&str; 4] = ["config", "git", "theme", "util"];
 const ROOMS: [&str; 8] = ["harness", "hub", "learn", "lint", "port", "pr", "session", "source"];
 
 /// Imports between rooms beyond each other's `data`, each with its reason.
-const ALLOWED: [(&str, &str, &str); 12] = [
+const ALLOWED: [(&str, &str, &str); 14] = [
     ("tools", "source", "tools serve the rooms to the model"),
     ("tools", "hub", "tools serve the rooms to the model"),
     ("tools", "port", "tools serve the rooms to the model"),
     ("tools", "harness", "tools serve the rooms to the model"),
+    ("tools", "lint", "tools serve the rooms to the model"),
+    ("lint", "source", "rules judge the trees that source parses, beside the ports that it ranks"),
     ("agent", "tools", "the agent runs tools through the registry"),
     ("pr", "git::acts", "the one room that may stage, commit and push"),
     ("app", "agent::machine", "the conversation's pure state machine is part of the state"),

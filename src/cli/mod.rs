@@ -18,6 +18,7 @@ mod doctor;
 mod download;
 mod golden;
 mod job;
+mod lint;
 mod open;
 pub mod output;
 mod report;
@@ -119,6 +120,8 @@ enum Command {
     Golden(golden::Args),
     /// Write a stored run as one HTML page
     Report(report::Args),
+    /// Judge model files by mlx-lm's conventions: what its CI refuses, what reviewers ask
+    Lint(lint::Args),
     /// Compare config files key by key
     ConfigDiff(config_diff::Args),
     /// Download a checkpoint: resumed after a cut, hashes verified, into the Hub cache
@@ -157,6 +160,7 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Resume(args)) => {
             sessions::resume(sessions::ResumeArgs { configs: with(args.configs), ..args }, &common)
         }
+        Some(Command::Lint(args)) => lint::run(lint::Args { configs: with(args.configs), ..args }, &common),
         Some(_) if !configs.is_empty() => {
             Err(Report::new(Blame::User, "--config before this subcommand means nothing")
                 .hint("it goes with `mlxport`, `mlxport port` and `mlxport resume`; `check` takes its own after its name"))

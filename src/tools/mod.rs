@@ -11,6 +11,7 @@ pub mod data;
 mod edit_port;
 pub mod error;
 pub mod format_port;
+mod lint_port;
 mod list_sources;
 pub mod paths;
 mod propose;

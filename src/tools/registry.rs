@@ -13,10 +13,12 @@ use super::error::ToolError;
 use super::paths::{Roots, Writable};
 use super::propose;
 use super::{
-    args, check_twin, edit_port, format_port, list_sources, read_source, search_sources, write_port,
+    args, check_twin, edit_port, format_port, lint_port, list_sources, read_source, search_sources,
+    write_port,
 };
 use crate::agent::data::{Approval, ApprovedEdit, Proposal, ToolCall, ToolOutcome, ToolRun, ToolSpec};
 use crate::harness::data::{Event, RunResult, TwinRequest};
+use crate::lint::Formatted;
 use crate::port::data::EditReceipt;
 use crate::util::blame::Report;
 use crate::util::sink::Sink;
@@ -70,16 +72,18 @@ enum Tool {
     WritePort,
     CheckTwin,
     FormatPort,
+    LintPort,
 }
 
 impl Tool {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::ListSources,
         Self::ReadSource,
         Self::SearchSources,
         Self::WritePort,
         Self::EditPort,
         Self::CheckTwin,
+        Self::LintPort,
         Self::FormatPort,
     ];
 
@@ -92,6 +96,7 @@ impl Tool {
             Self::WritePort => write_port::NAME,
             Self::CheckTwin => check_twin::NAME,
             Self::FormatPort => format_port::NAME,
+            Self::LintPort => lint_port::NAME,
         }
     }
 
@@ -104,7 +109,9 @@ impl Tool {
 
     fn approval(self) -> Approval {
         match self {
-            Self::ListSources | Self::ReadSource | Self::SearchSources | Self::CheckTwin => Approval::Auto,
+            Self::ListSources | Self::ReadSource | Self::SearchSources | Self::CheckTwin | Self::LintPort => {
+                Approval::Auto
+            }
             Self::EditPort | Self::WritePort | Self::FormatPort => Approval::Ask,
         }
     }
@@ -130,6 +137,7 @@ impl Registry {
             Tool::WritePort => write_port::spec(&self.writable),
             Tool::CheckTwin => check_twin::spec(),
             Tool::FormatPort => format_port::spec(&self.writable),
+            Tool::LintPort => lint_port::spec(&self.writable),
         };
         Tool::ALL.into_iter().map(spec).collect()
     }
@@ -151,6 +159,7 @@ impl Registry {
             Tool::ReadSource => read_source::parse(arguments.clone()).map(|_| ())?,
             Tool::SearchSources => search_sources::parse(arguments.clone()).map(|_| ())?,
             Tool::CheckTwin => check_twin::request(arguments.clone(), &self.model_type).map(|_| ())?,
+            Tool::LintPort => lint_port::parse(arguments.clone(), &self.writable).map(|_| ())?,
             Tool::EditPort => return Ok(Prepared::Propose(edit_port::propose(&call.id, arguments, places)?)),
             Tool::WritePort => {
                 return Ok(Prepared::Propose(write_port::propose(&call.id, arguments, places)?));
@@ -216,6 +225,7 @@ impl Registry {
                 Ok(ToolEnd { outcome: ToolOutcome::Done { text }, summary, artifacts: Vec::new() })
             }
             Tool::CheckTwin => self.check(run.arguments, sink, cancel).await,
+            Tool::LintPort => self.lint(run.arguments, cancel).await,
             Tool::EditPort | Tool::WritePort | Tool::FormatPort => {
                 let edit = run.approved.ok_or(ToolError::NotApproved { tool: tool.name() })?;
                 self.apply(edit).await
@@ -237,6 +247,23 @@ impl Registry {
             }
             _ => list_sources::run((&self.roots, &self.writable), &self.folders),
         }
+    }
+
+    async fn lint(&self, arguments: Value, cancel: CancellationToken) -> Result<ToolEnd, ToolError> {
+        let wanted = lint_port::parse(arguments, &self.writable)?;
+        let text = lint_port::text((&self.roots, &self.writable), &wanted)?;
+        // What the formatters refuse, the rules name better.
+        let formatted = match self.services.format(text.clone(), cancel).await {
+            Ok(text) => Formatted::Text(text),
+            Err(report) => Formatted::failed(&report),
+        };
+        let roots = self.roots.clone();
+        let judged =
+            tokio::task::spawn_blocking(move || lint_port::run(&roots, (&wanted.1, &text), formatted));
+        let (text, summary) = judged.await.map_err(|error| {
+            ToolError::Service(Report::new(crate::util::blame::Blame::Bug, error.to_string()))
+        })?;
+        Ok(ToolEnd { outcome: ToolOutcome::Done { text }, summary, artifacts: Vec::new() })
     }
 
     async fn check(

@@ -14,6 +14,7 @@ mod download;
 mod families;
 mod harness;
 mod hub_server;
+mod lint;
 mod pr;
 mod python;
 mod recorded;

@@ -456,6 +456,33 @@ fn an_edit_of_a_file_that_changed_meanwhile_is_not_written() {
 }
 
 #[test]
+fn linting_tells_what_ci_refuses_first_and_stays_short() {
+    let place = place();
+    let port = place.folder.path().join("mlx-lm").join(PORT);
+    assert!(place.failed("lint_port", json!({})).contains("does not exist yet"));
+    assert!(
+        place.failed("lint_port", json!({"path": "mlx_lm/models/base.py"})).contains("may not be changed")
+    );
+    write(&port, "# Copyright © 2026 Apple Inc.\n\nimport os  # untidy\n\nprint(1)\n");
+    let said = place.done("lint_port", json!({}));
+    let lines: Vec<&str> = said.lines().take(5).collect();
+    assert_eq!(lines[0], "mlx_lm/models/arcee.py: 4 errors, 2 warnings (upstream's CI would fail)");
+    assert!(lines[1..5].iter().all(|line| line.contains(" error ")), "{said}");
+    assert!(
+        said.contains(
+            "3:8      error   L8-unused-import     os is imported and never used → drop the import"
+        ),
+        "{said}"
+    );
+    assert!(said.contains("L10-test") && said.contains("tests/test_models.py never names arcee"), "{said}");
+    let many: String = (0..200).map(|at| format!("print({at})\nx{at} = f\"\"\n")).collect();
+    write(&port, &many);
+    let said = place.done("lint_port", json!({}));
+    assert!(said.contains("more findings; mend these and ask again") && said.lines().count() < 90, "{said}");
+    assert!(place.done("lint_port", json!({"path": "tests/test_models.py"})).contains("nothing to change"));
+}
+
+#[test]
 fn formatting_is_a_proposal_too_and_none_when_nothing_changes() {
     let place = place();
     assert!(place.failed("format_port", json!({})).contains("does not exist yet"));
@@ -558,7 +585,7 @@ fn malformed_calls_are_answered_with_what_is_wrong() {
     };
     assert_eq!(
         said("rm_rf", "{}"),
-        "there is no tool named `rm_rf`; the tools are: list_sources, read_source, search_sources, write_port, edit_port, check_twin, format_port"
+        "there is no tool named `rm_rf`; the tools are: list_sources, read_source, search_sources, write_port, edit_port, check_twin, lint_port, format_port"
     );
     assert_eq!(said("read_source", "{}"), "arguments of `read_source`: missing field `path`");
     assert_eq!(
@@ -613,6 +640,7 @@ fn thousands_of_broken_calls_are_answered_and_nothing_is_written() {
         "write_port",
         "check_twin",
         "format_port",
+        "lint_port",
         "x",
     ];
     let keys = ["path", "start", "end", "pattern", "syntax", "edits", "text", "checks", "é"];

@@ -1,0 +1,32 @@
+//! `raise` in `except` without `from`.
+
+use super::super::data::Severity;
+use super::super::found::Found;
+use super::super::subject::Subject;
+use super::{ANY, Rule};
+
+pub static RULE: Rule = Rule {
+    id: "L8-dropped-cause",
+    says: "An exception raised while another is handled names its cause.",
+    severity: Severity::Error,
+    fix: "raise … from error, or from None",
+    source: "upstream's pyproject selects ruff B904",
+    breaks: Some(0),
+    kinds: ANY,
+    on_broken: false,
+    judge,
+};
+
+fn judge(subject: &Subject, found: &mut Found) {
+    for raise in subject.syntax.of_kind("raise_statement") {
+        let handled = raise
+            .ancestors()
+            .take_while(|node| node.kind() != "function_definition")
+            .any(|node| node.kind() == "except_clause");
+        let Some(what) = raise.children().next() else { continue };
+        let again = what.kind() == "identifier" && what.text().chars().all(|c| !c.is_uppercase());
+        if handled && !again && raise.child("cause").is_none() {
+            found.at(raise, format!("`{}` loses the exception that it answers", raise.quoted()));
+        }
+    }
+}
