@@ -67,6 +67,8 @@ def build(variant: Variant) -> tuple[dict[str, Any], Tensors]:
     with torch.device("meta"):
         model = CLASSES[variant.kind].from_config(config, dtype=getattr(torch, variant.dtype))
     tensors = saved(model, variant.keep_head)
+    if variant.predicts:
+        tensors = predicting(tensors, config)
     written = json.loads(model.config.to_json_string(use_diff=True))
     written["architectures"] = [type(model).__name__]
     if variant.quant:
@@ -86,7 +88,26 @@ def saved(model: PreTrainedModel, keep_head: bool) -> Tensors:
         if not keep_head:
             state.pop(name, None)
     state = revert_weight_conversion(model, state)
-    return {name: (DTYPES[tensor.dtype], list(tensor.shape)) for name, tensor in state.items()}
+    full = model._keep_in_fp32_modules_strict or ()
+    return {
+        name: ("F32" if any(part in name for part in full) else DTYPES[tensor.dtype], list(tensor.shape))
+        for name, tensor in state.items()
+    }
+
+
+def predicting(tensors: Tensors, config: Any) -> Tensors:
+    """Adds the layer that predicts a token further, as DeepSeek's checkpoints have it after the last.
+
+    transformers has no module for it: one more layer, norms and a projection of both inputs, its own embeddings
+    and head.
+    """
+    last, new = f"model.layers.{config.num_hidden_layers - 1}.", f"model.layers.{config.num_hidden_layers}."
+    out = {new + name.removeprefix(last): value for name, value in tensors.items() if name.startswith(last)}
+    norm, head = tensors["model.norm.weight"], tensors["lm_head.weight"]
+    out |= {new + name: norm for name in ("enorm.weight", "hnorm.weight", "shared_head.norm.weight")}
+    out |= {new + name: head for name in ("embed_tokens.weight", "shared_head.head.weight")}
+    out[new + "eh_proj.weight"] = (head[0], [config.hidden_size, 2 * config.hidden_size])
+    return tensors | out
 
 
 def older(config: dict[str, Any], version: str) -> dict[str, Any]:

@@ -19,7 +19,11 @@ def fp8(model: PreTrainedModel, tensors: Tensors) -> tuple[Tensors, dict[str, An
     """DeepSeek's: weights of the projections in E4M3, an inverse scale in F32 per block of 128 by 128."""
     out: Tensors = {}
     for name, (dtype, shape) in tensors.items():
-        if name.endswith("_proj.weight") or "_proj_with_mqa.weight" in name or "_a_proj.weight" in name:
+        if (
+            (name.endswith("_proj.weight") and "eh_proj" not in name)
+            or "_proj_with_mqa.weight" in name
+            or "_a_proj.weight" in name
+        ):
             out[name] = ("F8_E4M3", shape)
             out[name.replace(".weight", ".weight_scale_inv")] = ("F32", [-(-size // BLOCK) for size in shape])
         else:

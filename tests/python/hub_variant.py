@@ -23,6 +23,8 @@ class Variant:
     edit: Callable[[Config], None] | None = None
     quant: str = ""
     keep_head: bool = False
+    predicts: bool = False
+    """The file has a layer for multi-token prediction, which transformers does not load."""
     shards: int = 0
     shard_bytes: int = 0
     index: bool = True

@@ -198,7 +198,7 @@ OTHERS = [
     Variant(
         "north/tundra-106b-a12b",
         "glm4_moe",
-        "partial rotary of one half, routed scaling, the first layer dense",
+        "partial rotary of one half, biases in F32 beside BF16, the first layer dense",
         {"num_hidden_layers": 46, "bos_token_id": 151331, "eos_token_id": [151329, 151336]},
         card(110_000, 770, "2026-04-28", license="mit", tags=chat_tags()),
         era="4.54.0",

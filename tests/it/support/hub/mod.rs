@@ -11,6 +11,7 @@
 //! hub.add(Repo::new("acme/late"));              // at any time; the same id again is a new commit on that branch
 //! hub.fault(Fault::file("acme/harbor-1b", "model.safetensors").at(Origin::Cdn).times(2).status(503));
 //! hub.fault(Fault::api("/api/models*").rate_limited(3));
+//! hub.warm("acme/harbor-70b");                  // makes its shards before a measurement
 //! hub.requests()                                // method, path, range, authorization, status, bytes sent, origin
 //! hub.sent()                                    // body bytes over both origins; hub.forget() starts anew
 //! hub.problems()                                // what a strict server objects to: token at the CDN, unknown parameters
@@ -174,6 +175,12 @@ impl Hub {
     pub fn sha(&self, id: &str, branch: &str) -> String {
         let entry = self.shared.store.get(id).unwrap_or_else(|| panic!("no repository {id}"));
         entry.at(branch).unwrap_or_else(|| panic!("no branch {branch} of {id}")).sha().to_string()
+    }
+
+    /// Makes a repository's shards now; a debug build takes seconds for the widest, which no measured request should.
+    pub fn warm(&self, id: &str) {
+        let entry = self.shared.store.get(id).unwrap_or_else(|| panic!("no repository {id}"));
+        entry.branches.values().for_each(|repo| drop(repo.files()));
     }
 
     /// Arms a fault; faults that match the same request all act.
