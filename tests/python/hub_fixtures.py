@@ -98,8 +98,8 @@ def saved(model: PreTrainedModel, keep_head: bool) -> Tensors:
 def predicting(tensors: Tensors, config: Any) -> Tensors:
     """Adds the layer that predicts a token further, as DeepSeek's checkpoints have it after the last.
 
-    transformers has no module for it: one more layer, norms and a projection of both inputs, its own embeddings
-    and head.
+    transformers has no module for it: one more layer, norms and a projection of both inputs, and embeddings
+    and a head of its own.
     """
     last, new = f"model.layers.{config.num_hidden_layers - 1}.", f"model.layers.{config.num_hidden_layers}."
     out = {new + name.removeprefix(last): value for name, value in tensors.items() if name.startswith(last)}
