@@ -13,8 +13,8 @@ use super::error::ToolError;
 use super::paths::{Roots, Writable};
 use super::propose;
 use super::{
-    args, check_twin, edit_port, format_port, lint_port, list_sources, read_source, search_sources,
-    write_port,
+    args, check_twin, edit_port, format_port, lint_port, list_sources, nearest_ports, outline_source,
+    read_inheritance, read_source, search_sources, write_port,
 };
 use crate::agent::data::{Approval, ApprovedEdit, Proposal, ToolCall, ToolOutcome, ToolRun, ToolSpec};
 use crate::harness::data::{Event, RunResult, TwinRequest};
@@ -66,8 +66,11 @@ pub struct Registry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tool {
     ListSources,
+    OutlineSource,
     ReadSource,
     SearchSources,
+    ReadInheritance,
+    NearestPorts,
     EditPort,
     WritePort,
     CheckTwin,
@@ -76,10 +79,13 @@ enum Tool {
 }
 
 impl Tool {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::ListSources,
+        Self::OutlineSource,
         Self::ReadSource,
         Self::SearchSources,
+        Self::ReadInheritance,
+        Self::NearestPorts,
         Self::WritePort,
         Self::EditPort,
         Self::CheckTwin,
@@ -90,6 +96,9 @@ impl Tool {
     fn name(self) -> &'static str {
         match self {
             Self::ListSources => list_sources::NAME,
+            Self::OutlineSource => outline_source::NAME,
+            Self::ReadInheritance => read_inheritance::NAME,
+            Self::NearestPorts => nearest_ports::NAME,
             Self::ReadSource => read_source::NAME,
             Self::SearchSources => search_sources::NAME,
             Self::EditPort => edit_port::NAME,
@@ -109,9 +118,14 @@ impl Tool {
 
     fn approval(self) -> Approval {
         match self {
-            Self::ListSources | Self::ReadSource | Self::SearchSources | Self::CheckTwin | Self::LintPort => {
-                Approval::Auto
-            }
+            Self::ListSources
+            | Self::OutlineSource
+            | Self::ReadSource
+            | Self::SearchSources
+            | Self::ReadInheritance
+            | Self::NearestPorts
+            | Self::CheckTwin
+            | Self::LintPort => Approval::Auto,
             Self::EditPort | Self::WritePort | Self::FormatPort => Approval::Ask,
         }
     }
@@ -131,6 +145,9 @@ impl Registry {
     pub fn specs(&self) -> Vec<ToolSpec> {
         let spec = |tool| match tool {
             Tool::ListSources => list_sources::spec(),
+            Tool::OutlineSource => outline_source::spec(),
+            Tool::ReadInheritance => read_inheritance::spec(),
+            Tool::NearestPorts => nearest_ports::spec(),
             Tool::ReadSource => read_source::spec(),
             Tool::SearchSources => search_sources::spec(),
             Tool::EditPort => edit_port::spec(&self.writable),
@@ -156,6 +173,9 @@ impl Registry {
         let places = (&self.roots, &self.writable);
         match tool {
             Tool::ListSources => list_sources::parse(arguments.clone())?,
+            Tool::OutlineSource => outline_source::parse(arguments.clone()).map(|_| ())?,
+            Tool::ReadInheritance => read_inheritance::parse(arguments.clone()).map(|_| ())?,
+            Tool::NearestPorts => nearest_ports::parse(arguments.clone()).map(|_| ())?,
             Tool::ReadSource => read_source::parse(arguments.clone()).map(|_| ())?,
             Tool::SearchSources => search_sources::parse(arguments.clone()).map(|_| ())?,
             Tool::CheckTwin => check_twin::request(arguments.clone(), &self.model_type).map(|_| ())?,
@@ -216,7 +236,12 @@ impl Registry {
     ) -> Result<ToolEnd, ToolError> {
         let tool = Tool::named(&run.name)?;
         match tool {
-            Tool::ListSources | Tool::ReadSource | Tool::SearchSources => {
+            Tool::ListSources
+            | Tool::OutlineSource
+            | Tool::ReadSource
+            | Tool::SearchSources
+            | Tool::ReadInheritance
+            | Tool::NearestPorts => {
                 let (this, token) = (self.clone(), cancel.clone());
                 let read = tokio::task::spawn_blocking(move || this.read(tool, run.arguments, &token));
                 let (text, summary) = read.await.map_err(|error| {
@@ -241,6 +266,13 @@ impl Registry {
     ) -> Result<(String, String), ToolError> {
         match tool {
             Tool::ReadSource => read_source::run(&read_source::parse(arguments)?, &self.roots),
+            Tool::OutlineSource => outline_source::run(&outline_source::parse(arguments)?, &self.roots),
+            Tool::ReadInheritance => {
+                read_inheritance::run(&read_inheritance::parse(arguments)?, &self.roots, &self.folders)
+            }
+            Tool::NearestPorts => {
+                nearest_ports::run(&nearest_ports::parse(arguments)?, &self.roots, &self.model_type)
+            }
             Tool::SearchSources => {
                 let wanted = search_sources::parse(arguments)?;
                 search_sources::run(&wanted, &self.roots, &self.folders, cancel)

@@ -244,6 +244,74 @@ fn a_line_of_a_million_characters_stays_short() {
 }
 
 #[test]
+fn an_outline_has_classes_methods_and_attributes_with_their_lines() {
+    let place = place();
+    let port = place.folder.path().join("mlx-lm").join(PORT);
+    let text = "class MLP(nn.Module):\n    def __init__(self):\n        self.up = nn.Linear(1, 2)\n        self.n = 3\n\n\ndef f():\n    return 1\n";
+    write(&port, text);
+    let own = format!(
+        "{PORT}, 8 lines\n    1-4      class MLP(nn.Module)\n               self.up: nn.Linear, self.n\n    2-4        def __init__\n    7-8      def f\n"
+    );
+    assert_eq!(place.done("outline_source", json!({"path": PORT})), own);
+    let one = place.done("outline_source", json!({"path": PORT, "class": "MLP"}));
+    assert!(one.contains("def __init__") && !one.contains("def f"), "{one}");
+    let said = place.failed("outline_source", json!({"path": PORT, "class": "Mlp"}));
+    assert!(said.ends_with("has no class `Mlp`; it has MLP"), "{said}");
+    write(&port, &(0..300).map(|at| format!("def f{at}():\n    return {at}\n")).collect::<String>());
+    assert!(
+        place
+            .done("outline_source", json!({"path": PORT}))
+            .ends_with("100 more; name a class to see it alone\n")
+    );
+    write(&port, "def f(:\n");
+    assert!(place.done("outline_source", json!({"path": PORT})).contains("line 1 is not Python"));
+    place.failed("outline_source", json!({"path": "../secret.py"}));
+}
+
+#[test]
+fn the_nearest_ports_have_reasons_and_are_counted() {
+    let place = place();
+    let models = place.folder.path().join("mlx-lm/mlx_lm/models");
+    for name in ["a", "b", "c"] {
+        write(&models.join(format!("{name}.py")), "class Model(nn.Module):\n    pass\n");
+    }
+    let text = place.done("nearest_ports", json!({"count": 2}));
+    assert!(
+        text.starts_with("nearest to transformers/models/arcee/modeling_arcee.py, best first:\n"),
+        "{text}"
+    );
+    assert!(text.contains("mlx_lm/models/a.py: ") && text.ends_with("2 more\n"), "{text}");
+    assert!(place.failed("nearest_ports", json!({"count": 0})).contains("`count` is from 1 to 20"));
+    let unknown = place_for("nowhere");
+    assert!(unknown.failed("nearest_ports", json!({})).contains("no folder for model_type nowhere"));
+}
+
+#[test]
+fn a_modular_file_is_followed_to_the_bodies_and_not_out_of_the_folders() {
+    let place = place();
+    assert!(place.failed("read_inheritance", json!({})).contains("has no modular file"));
+    let models = place.folder.path().join("site/transformers/models");
+    write(
+        &models.join("llama/modeling_llama.py"),
+        "class LlamaMLP(nn.Module):\n    def __init__(self):\n        self.up_proj = nn.Linear(1, 2)\n",
+    );
+    let outside = place.folder.path().join("outside");
+    write(&outside.join("modeling_evil.py"), "class Evil:\n    hunter2 = 1\n");
+    std::os::unix::fs::symlink(&outside, models.join("evil")).unwrap();
+    write(
+        &models.join("arcee/modular_arcee.py"),
+        "from ..llama.modeling_llama import LlamaMLP\nfrom ..evil.modeling_evil import Evil\n\n\nclass ArceeMLP(LlamaMLP):\n    pass\n\n\nclass ArceeEvil(Evil):\n    pass\n",
+    );
+    assert_eq!(
+        place.done("read_inheritance", json!({})),
+        "transformers/models/arcee/modular_arcee.py: where its classes come from\nArceeMLP (line 5) is LlamaMLP of \
+         transformers/models/llama/modeling_llama.py:1, unchanged; brings up_proj\n"
+    );
+    let path = "transformers/models/llama/modeling_llama.py";
+    assert!(place.done("read_inheritance", json!({"path": path})).contains("no class of"));
+}
+
+#[test]
 fn searching_is_literal_unless_asked_and_bounded() {
     let place = place();
     assert_eq!(
@@ -585,7 +653,7 @@ fn malformed_calls_are_answered_with_what_is_wrong() {
     };
     assert_eq!(
         said("rm_rf", "{}"),
-        "there is no tool named `rm_rf`; the tools are: list_sources, read_source, search_sources, write_port, edit_port, check_twin, lint_port, format_port"
+        "there is no tool named `rm_rf`; the tools are: list_sources, outline_source, read_source, search_sources, read_inheritance, nearest_ports, write_port, edit_port, check_twin, lint_port, format_port"
     );
     assert_eq!(said("read_source", "{}"), "arguments of `read_source`: missing field `path`");
     assert_eq!(
@@ -641,9 +709,13 @@ fn thousands_of_broken_calls_are_answered_and_nothing_is_written() {
         "check_twin",
         "format_port",
         "lint_port",
+        "outline_source",
+        "read_inheritance",
+        "nearest_ports",
         "x",
     ];
-    let keys = ["path", "start", "end", "pattern", "syntax", "edits", "text", "checks", "é"];
+    let keys =
+        ["path", "class", "count", "start", "end", "pattern", "syntax", "edits", "text", "checks", "é"];
     let values = [
         "\"mlx_lm/models/base.py\"",
         "\"mlx_lm/models/arcee.py\"",

@@ -21,8 +21,11 @@ pub static RULE: Rule = Rule {
 
 fn judge(subject: &Subject, found: &mut Found) {
     let (Some(args), wanted) = (subject.args(), &subject.wanted) else { return };
-    let Some(defaults) = wanted.defaults.as_ref().filter(|_| !wanted.configs.is_empty()) else {
-        return found.cannot("needs a config.json and the defaults of transformers' config class");
+    if wanted.configs.is_empty() {
+        return found.cannot("no config.json was given (--config FILE)");
+    }
+    let Some(defaults) = wanted.defaults.as_ref() else {
+        return found.cannot("transformers has no config class of this model type");
     };
     for (name, node, default) in args.fields() {
         let Some(ours) = default.and_then(literal) else { continue };
