@@ -183,6 +183,11 @@ impl Hub {
         entry.branches.values().for_each(|repo| drop(repo.files()));
     }
 
+    /// Gives how many bytes LFS stores for `main` of a repository.
+    pub fn stored(&self, id: &str) -> u64 {
+        self.shared.store.get(id).unwrap_or_else(|| panic!("no repository {id}")).main().stored()
+    }
+
     /// Arms a fault; faults that match the same request all act.
     pub fn fault(&self, fault: Fault) {
         self.shared.faults.add(fault);
