@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
-from typing import Any
+from typing import Any, BinaryIO
 
 from mlxport_harness.errors import Failure
 from mlxport_harness.wire import write_line
@@ -21,17 +22,18 @@ ROLES = {
 }
 
 
-def run(job: dict[str, Any], events: int, commands: int) -> None:
+def run(job: dict[str, Any], events: int, commands: BinaryIO) -> None:
     """Never returns to the caller's stack: the process ends here."""
 
     def emit(message: dict[str, Any]) -> None:
         write_line(events, message)
 
     status = 0
+    gc.freeze()  # what the parent left: to look through it would copy all of its pages
     try:
         emit({"warm": True})
         module, _, function = ROLES[job["role"]].partition(":")
-        getattr(importlib.import_module(module), function)(job, emit, os.fdopen(commands, "rb"))
+        getattr(importlib.import_module(module), function)(job, emit, commands)
         emit({"end": True})
     except Failure as failure:
         emit({"failure": failure.record()})

@@ -24,9 +24,21 @@ PRELOADED = (
     "mlx_lm.models.cache",
     "mlx_lm.models.rope_utils",
     "mlx_lm.models.switch_layers",
+    "mlx_lm.models.activations",
+    "mlx_lm.models.pipeline",
+    "mlx_lm.models.mla",
+    "mlx_lm.models.gated_delta",
+    "mlx_lm.models.ssm",
+    "mlx_lm.generate",
     "transformers.modeling_utils",
     "transformers.models.auto.modeling_auto",
     "transformers.models.llama.modeling_llama",
+)
+# Our own that every run of a port needs: a child would compile them from source each time.
+RECORDERS = "mlxport_harness.port"
+OURS = (
+    f"{RECORDERS}.record",
+    *(f"{RECORDERS}.stages.{s}" for s in ("exact", "dtype", "cache", "batch", "locate")),
 )
 Stamp = tuple[int, int]
 _known: dict[str, Stamp] = {}
@@ -55,6 +67,8 @@ def imports() -> None:
     for name in PRELOADED:
         if with_torch or "modeling_" not in name:
             importlib.import_module(name)
+    for name in OURS:
+        importlib.import_module(name)
     mx.set_default_device(mx.cpu)
     mx.disable_compile()
     transformers.utils.logging.disable_progress_bar()
@@ -86,7 +100,10 @@ def refresh() -> list[str]:
     """Purges mlx-lm when one of its files changed since this process imported it, and says which."""
     changed = [path for path, stamp in _known.items() if _stamp(path) != stamp]
     if changed:
-        for name in [n for n in sys.modules if n.partition(".")[0] == "mlx_lm"]:
+        stale = [
+            n for n in sys.modules if n.partition(".")[0] == "mlx_lm" or n.startswith(f"{RECORDERS}.stages.")
+        ]
+        for name in stale:
             del sys.modules[name]
         importlib.invalidate_caches()
     return [Path(path).name for path in changed]

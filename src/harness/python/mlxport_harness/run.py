@@ -30,6 +30,7 @@ class Context:
     emit: Any
     strategy: str
     revision: str
+    lanes: int = 1
 
 
 class Run:

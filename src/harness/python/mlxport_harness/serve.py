@@ -73,12 +73,15 @@ class Worker:
         self.deadline = self.began + self.limit
         try:
             self.emit({"type": "started"})
-            context = Context(self.start, self.receive, self.emit, self.spawner.name, self.revision)
+            context = Context(
+                self.start, self.receive, self.emit, self.spawner.name, self.revision, self.spawner.lanes
+            )
             result = Run(request, context).execute()
             final = {"type": "done", "verdict": result["verdict"], "result": result}
             for child in self.children:
                 child.kill()
             self.emit(final)
+            self.spawner.prepare()  # for the next run, while the system clears this one's processes away
         except Cancelled:
             final = {"type": "cancelled"}
         except Failure as failure:
@@ -97,13 +100,13 @@ class Worker:
         self.current = None
         return final
 
-    def start(self, job: dict[str, Any]) -> Child:
-        """Starts a child and waits until it is warm; that wait does not count against the run's time."""
+    def start(self, job: dict[str, Any], wait: bool = True) -> Child:
+        """Starts a child; `wait`: until it is warm, which does not count against the run's time."""
         began = time.monotonic()
         limit, self.deadline = self.deadline, began + WARM_S
         child = self.spawner.start(job)
         self.children.append(child)
-        warm = self._receive(child, None)
+        warm = self._receive(child, None) if wait else {}
         if warm is None or "timeout" in warm:
             raise Failure("environment", "A worker process did not start.", "See the worker's stderr.")
         self.deadline = limit + time.monotonic() - began

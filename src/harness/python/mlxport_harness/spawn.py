@@ -19,6 +19,7 @@ from mlxport_harness import child, isolate
 from mlxport_harness.wire import write_line
 
 POOL = 2
+LANES = 2
 
 
 @dataclass
@@ -95,7 +96,10 @@ class Child:
 
 
 class Fork:
-    """Forks one child ahead of its job, so that copying this process's page tables costs no one's time."""
+    """Forks children ahead of their jobs, so that copying this process's page tables costs no one's time.
+
+    `lanes`: how many processes of one port a run may use at a time. Two, where they do not share a processor.
+    """
 
     name = "fork"
 
@@ -103,21 +107,21 @@ class Fork:
         from mlxport_harness import preload
 
         preload.imports()
-        self._ready: Child | None = None
+        self.lanes = min(LANES, _cpus())
+        self._ready: list[Child] = []
 
     def prepare(self) -> None:
-        if self._ready is None:
-            self._ready = self._fork()
+        while len(self._ready) < self.lanes:
+            self._ready.append(self._fork())
 
     def start(self, job: dict[str, Any]) -> Child:
-        self.prepare()
-        found, self._ready = self._ready, None
+        found = self._ready.pop(0) if self._ready else self._fork()
         found.send(job)
         return found
 
     def close(self) -> None:
-        if self._ready is not None:
-            self._ready.stop()
+        for one in self._ready:
+            one.stop()
 
     def _fork(self) -> Child:
         event_read, event_write = os.pipe()
@@ -126,7 +130,7 @@ class Fork:
         pid = os.fork()
         if pid == 0:
             _become_child(event_write, command_read, parent)
-            child.run(_job(3), 4, 3)
+            _serve()
         os.close(event_write)
         os.close(command_read)
         try:
@@ -137,7 +141,9 @@ class Fork:
 
 
 class Spare:
-    name = "spare"
+    """A second process a run would cost the next run its warm one: starting one takes seconds."""
+
+    name, lanes = "spare", 1
 
     def __init__(self) -> None:
         self._pool: list[subprocess.Popen] = []
@@ -186,18 +192,20 @@ def spare_main(parent: int) -> None:
     preload.imports()
     commands = os.dup(0)
     _become_child(events, commands, parent)
-    child.run(_job(3), 4, 3)
+    _serve()
 
 
-def _job(commands: int) -> dict[str, Any]:
-    """Waits for the one job, byte by byte so as not to swallow what follows it."""
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        piece = os.read(commands, 1)
-        if not piece:
-            os._exit(0)
-        line += piece
-    return json.loads(line)
+def _serve() -> None:
+    """Waits for the one job and does it."""
+    commands = os.fdopen(3, "rb")
+    line = commands.readline()
+    if not line.endswith(b"\n"):
+        os._exit(0)
+    child.run(json.loads(line), 4, commands)
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _become_child(events: int, commands: int, parent: int) -> None:

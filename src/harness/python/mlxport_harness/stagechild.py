@@ -1,5 +1,6 @@
 """A child that is asked stage by stage: one request line out, one file of numbers back.
 
+It may be asked ahead: requests queue in its pipe, so it computes the next while an answer is judged.
 Whose fault a failure is depends on who the child is: the port's is a failed check (`PortFault`), the
 reference's a broken run (`Failure`). A child that is gone stays gone; the caller decides about another.
 """
@@ -9,6 +10,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections import deque
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
 Answer = tuple[dict[str, np.ndarray], dict[str, Any], float]
 
 
+class Unanswered(Exception):
+    """The child was lost before it came to this request; another may be asked."""
+
+
 class StageChild:
     """`blame`: "port" or "reference". `lost` is set once the child cannot answer any more."""
 
@@ -32,9 +39,16 @@ class StageChild:
         self.lost: PortFault | Failure | None = None
         shutil.rmtree(out_dir, ignore_errors=True)
         out_dir.mkdir(parents=True)
-        self.child = run.context.start({**job, "out_dir": str(out_dir), "mem_mb": run.mem_mb})
+        self.child = run.context.start({**job, "out_dir": str(out_dir), "mem_mb": run.mem_mb}, False)
+        self._posted = 0
+        self._waiting: deque[tuple[int, str]] = deque()  # requests not answered yet, in order
+        self._answers: dict[int, dict[str, Any] | PortFault | Failure] = {}
+
+    @cached_property
+    def ready(self) -> dict[str, Any]:
+        """What it said when it had shut itself in; waits for that."""
         try:
-            self.ready = self._receive("start", None)
+            return self._receive("start", None)
         except (PortFault, Failure) as fault:
             if isinstance(fault, Failure) and fault.kind != "reference":
                 raise
@@ -45,9 +59,30 @@ class StageChild:
         """The arrays and notes of one stage, and the seconds it took; at most `limit` seconds."""
         if self.lost is not None:
             raise self.lost
-        if not self.child.send({"stage": stage, **params}):
-            self._gone()
-        reply = self._receive(stage, limit)
+        return self.take(self.post(stage, **params), limit)
+
+    def post(self, stage: str, **params: Any) -> int:
+        """Asks without waiting; gives what `take` needs. A child that is gone is noticed there."""
+        number = self._posted
+        self._posted += 1
+        self._waiting.append((number, stage))
+        self.child.send({"stage": stage, **params})
+        return number
+
+    def take(self, number: int, limit: float | None = None) -> Answer:
+        """The answer to a request. `limit` counts from the answer before it, or from now. Raises `Unanswered`."""
+        _said = self.ready
+        while number not in self._answers:
+            if self.lost is not None:
+                raise Unanswered
+            first, stage = self._waiting.popleft()
+            try:
+                self._answers[first] = self._receive(stage, limit)
+            except (PortFault, Failure) as fault:
+                self._answers[first] = fault
+        reply = self._answers.pop(number)
+        if isinstance(reply, Exception):
+            raise reply
         if "fault" in reply:
             fault = reply["fault"]
             raise self._fault(str(fault.get("text")), fault.get("where"), str(fault.get("hint") or ""))
@@ -60,15 +95,17 @@ class StageChild:
             raise self._fault(text) from None
         return arrays, meta, float(reply.get("seconds") or 0.0)
 
-    def close(self) -> None:
-        """Ends the child; what it printed goes to the run's log."""
+    def close(self, said: set[str] | None = None) -> None:
+        """Ends the child; what it printed goes to the run's log, unless another has `said` it."""
         self.child.kill()
         try:
             with open(self.out_dir / f"{self.blame}.log", "rb") as log:
                 text = log.read(4000).decode(errors="replace").strip()
         except OSError:
             return
-        if text:
+        if text and text not in (said or ()):
+            if said is not None:
+                said.add(text)
             self.run.emit({"type": "log", "text": f"{self.name} printed: {text[:2000]}"})
 
     def _receive(self, stage: str, limit: float | None) -> dict[str, Any]:
@@ -81,6 +118,8 @@ class StageChild:
                 self._lose(f"{self.name} did not finish within {message['timeout']:g} s (stage {stage})")
             if "over_memory" in message:
                 self._lose(f"{self.name} used more than {self.run.mem_mb} MB of memory (stage {stage})")
+            if "warm" in message:
+                continue
             if "log" in message:
                 self.run.emit({"type": "log", "text": str(message["log"])})
             elif "progress" in message:

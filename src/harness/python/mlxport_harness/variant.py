@@ -1,7 +1,9 @@
 """One config of a run: its reference states, one port process, and the checks in order.
 
 exact on both twins; where that is not a pass, the other spelling of the config's rope keys; then every other
-check under the spelling that is right. The port's process is asked stage by stage and only records.
+check under the spelling that is right. The port's processes are asked stage by stage and only record; what is
+sure to be wanted is asked ahead (`lanes.py`). Lane 0 is asked for `exact`, and for `cache` after it, which looks
+for what an earlier pass left behind; lane 1 for what does not depend on other stages.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from mlxport_harness.checks import exact, locate, module, registry
 from mlxport_harness.checks.verdict import record
 from mlxport_harness.errors import Failure, PortFault
 from mlxport_harness.spelling import distance, spelling_finding, verdict_of
+from mlxport_harness.lanes import Lanes
 from mlxport_harness.stagechild import Answer, StageChild, record_reference
 from mlxport_harness.twin.target import Target, Variant
 from mlxport_harness.view import STD_005, STD_1, View, slug
@@ -37,7 +40,7 @@ class VariantRun:
         key = self._key()
         self.twin_dir, self.states_dir = run.cache_dir / key / "twin", run.cache_dir / key / "states"
         self.reference: dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]] = {}
-        self._port: StageChild | None = None
+        self._ports: Lanes | None = None
         self._reference_child: StageChild | None = None
         self.broken = False  # the port was lost in `exact`: no other process would fare better
 
@@ -45,19 +48,20 @@ class VariantRun:
         self._ensure_reference()
         meta = json.loads((self.twin_dir / "meta.json").read_text())
         native = (self.twin_dir / "std-1.0" / "native").read_text().strip()
+        other = next((s for s in meta["spellings"] if s != native), None)
+        self._ports = Lanes(self.run, self._port_job(meta["ids"]))
+        self._ask_exact_ahead(native, other)
         notes = {key: meta[key] for key in ("mended", "filled") if meta.get(key)}
         if notes:
             self.run.environment["twin"] = notes
-        other = next((s for s in meta["spellings"] if s != native), None)
         for twin in TWINS:
             self.reference[twin] = states.load(self.states_dir / f"{slug(twin)}.bin")
-        self._start_port()
         try:
             self._checks(native, other)
         finally:
-            for child in (self._port, self._reference_child):
-                if child is not None:
-                    child.close()
+            self._ports.close()
+            if self._reference_child is not None:
+                self._reference_child.close()
 
     def _checks(self, native: str, other: str | None) -> None:
         wanted = self.run.wanted
@@ -68,6 +72,7 @@ class VariantRun:
             found, spelling = self._other_spelling(found, native, other)
             other = None
         self.broken = self.lost
+        self._ask_checks_ahead(spelling, found, other)
         place = None
         if verdict_of(found) != "pass" and not self.lost:
             place = self._locate(spelling, found)
@@ -92,7 +97,8 @@ class VariantRun:
 
     @property
     def lost(self) -> bool:
-        return self._port is None or self._port.lost is not None
+        """Whether the process that was last asked is gone."""
+        return self._ports is None or self._ports.lost is not None
 
     def _exact(self, spelling: str, twins: tuple[str, ...] = TWINS) -> list[Record]:
         found = []
@@ -113,6 +119,8 @@ class VariantRun:
 
         Wrong under both: for class defaults the closer one is shown, so that the fault behind is located.
         """
+        for lane, twin in enumerate(TWINS):
+            self._ports.ahead(lane, "exact", twin, other)
         second = self._exact(other)
         if distance(second) >= distance(found):
             return found, native
@@ -170,9 +178,9 @@ class VariantRun:
         self, stage: str, twin: str, spelling: str, limit: float | None = None, **params: Any
     ) -> Answer:
         """A port process that a check lost is replaced, so that the next check has one."""
-        if self.lost and not self.broken:
-            self._start_port()
-        return self._port.ask(stage, limit, twin=slug(twin), spelling=spelling, **params)
+        if self.broken and self._ports.lost is not None:
+            raise self._ports.lost
+        return self._ports.ask(stage, limit, twin, spelling, **params)
 
     def ask_reference(
         self, stage: str, twin: str, limit: float, **params: Any
@@ -185,16 +193,44 @@ class VariantRun:
         arrays, meta, _ = child.ask(stage, limit, twin=slug(twin), **params)
         return arrays, meta
 
-    def _start_port(self) -> None:
-        job = {
+    def _ask_exact_ahead(self, native: str, other: str | None) -> None:
+        """Both lanes work from the start: the second on the second twin, or on checks where there are any."""
+        ports, wanted = self._ports, self.run.wanted
+        ports.ahead(0, "exact", TWINS[0], native)
+        more = "dtype" in wanted and ports.count > 1
+        ports.ahead(0 if more else 1, "exact", TWINS[1], native)
+        if more:
+            self._ask_ahead(1, "dtype", native)
+        elif other and "exact" in wanted:
+            ports.ahead(1, "exact", TWINS[0], other)
+
+    def _ask_checks_ahead(self, spelling: str, found: list[Record], other: str | None) -> None:
+        """Once the spelling is known; a place that `exact` is to show is asked for first."""
+        if self.lost:
+            return
+        wrong, wanted = verdict_of(found) != "pass", self.run.wanted
+        place = next((r["twin"] for r in found if r["verdict"] != "pass"), TWINS[0])
+        if wrong:
+            self._ports.ahead(0, "locate", place, spelling)
+        for check in wanted:
+            self._ask_ahead(1 if check == "batch" else 0, check, spelling)
+        if "locate" in wanted:
+            self._ports.ahead(0, "locate", place, spelling)
+        if other and "exact" in wanted:
+            self._ports.ahead(0, "exact", TWINS[0], other)
+
+    def _ask_ahead(self, lane: int, check: str, spelling: str) -> None:
+        asks = getattr(module(check), "asks", None)
+        for stage, twin, params in asks(View(self, spelling, 0.0)) if asks else ():
+            self._ports.ahead(lane, stage, twin, spelling, **params)
+
+    def _port_job(self, ids: list[list[int]]) -> dict[str, Any]:
+        return {
             "role": "port",
             "port_path": str(self.target.port_path),
             "twin_dir": str(self.twin_dir),
-            "ids": json.loads((self.twin_dir / "meta.json").read_text())["ids"],
+            "ids": ids,
         }
-        self._port = StageChild(self.run, job, self.run.run_dir / "port", "port")
-        ready = self._port.ready
-        self.run.environment |= {k: ready.get(k) for k in ("port_isolation", "memory", "shims")}
 
     def _reference_job(self) -> dict[str, Any]:
         return {

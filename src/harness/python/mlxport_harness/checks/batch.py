@@ -18,6 +18,7 @@ from mlxport_harness.checks.verdict import by_bar, record
 from mlxport_harness.errors import PortFault
 
 if TYPE_CHECKING:
+    from mlxport_harness.checks import Ask
     from mlxport_harness.view import View
 
 CHECK = Check(
@@ -47,13 +48,16 @@ def sequences(ids: list[int]) -> list[list[int]]:
     return [ids[0 : 5 + DECODED], ids[3 : 22 + DECODED], ids[20 : 31 + DECODED]]
 
 
+def asks(view: View) -> list[Ask]:
+    return [("batch", "std 1.0", _asked(view) | {"scenario": s}) for s in ("alone", *QUICK)]
+
+
 def run(view: View) -> list[dict[str, Any]]:
     return scenarios(view, "batch", QUICK)
 
 
 def scenarios(view: View, check: str, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    rows = sequences([int(i) for i in view.ids[0]])
-    arrays, meta, seconds = view.port("batch", rows=rows, decoded=DECODED, scenario="alone")
+    arrays, meta, seconds = view.port("batch", **_asked(view), scenario="alone")
     alone = {int(k): v for k, v in arrays.items()}
     if meta.get("refused"):
         text = f"mlx-lm's batching takes no {meta['refused']}: it has no merge"
@@ -62,12 +66,16 @@ def scenarios(view: View, check: str, names: tuple[str, ...]) -> list[dict[str, 
     states: dict[str, dict[str, Any]] = {}
     for name in names:
         try:
-            arrays, meta, took = view.port("batch", rows=rows, decoded=DECODED, scenario=name)
+            arrays, meta, took = view.port("batch", **_asked(view), scenario=name)
             seconds += took
             states[name] = judge(name, arrays, meta, alone)
         except PortFault as fault:
             states[name] = {"verdict": "fail", "text": fault.record()["text"]}
     return [summary(check, states, seconds)]
+
+
+def _asked(view: View) -> dict[str, Any]:
+    return {"rows": sequences([int(i) for i in view.ids[0]]), "decoded": DECODED}
 
 
 def judge(

@@ -16,6 +16,7 @@ from mlxport_harness.checks.exact import relative
 from mlxport_harness.checks.verdict import by_bar, record
 
 if TYPE_CHECKING:
+    from mlxport_harness.checks import Ask
     from mlxport_harness.view import View
 
 CHECK = Check(
@@ -35,6 +36,10 @@ def plans(length: int) -> dict[str, list[int]]:
     """Step sizes per plan. Each crosses the twin's window; decoding stops there, it is the slow part."""
     chunks = [7] * (length // 7) + ([length % 7] if length % 7 else [])
     return {"decode": [1] * (length * 2 // 5), "prefill": [length - 6] + [1] * 6, "chunks": chunks}
+
+
+def asks(_view: View) -> list[Ask]:
+    return [("cache", "std 1.0", {})]
 
 
 def run(view: View) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from mlxport_harness.checks.verdict import record
 from mlxport_harness.view import BF16
 
 if TYPE_CHECKING:
+    from mlxport_harness.checks import Ask
     from mlxport_harness.view import View
 
 CHECK = Check(
@@ -31,6 +32,10 @@ INTENDED = re.compile(
     r"(^|[._])(A_log|D|dt_bias|e_score_correction_bias|correction_bias|expert_bias|expert_bias_term)$"
 )
 Finding = dict[str, Any]
+
+
+def asks(_view: View) -> list[Ask]:
+    return [("dtype", BF16, {})]
 
 
 def run(view: View) -> list[dict[str, Any]]:
