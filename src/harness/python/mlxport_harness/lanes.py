@@ -1,8 +1,8 @@
 """The port's processes of one variant, and what they were asked ahead.
 
 What is certain or likely to be wanted is asked before the judge comes to it, so that the processes compute
-while it compares, and on two processors at a time. An answer is the same whoever gives it: every process loads
-the port and the twin anew. Leaves out what is asked, and when: that is `variant.py` and the checks.
+while it compares, and on two processors at a time. Every process loads the port and the twin anew. Leaves out
+what is asked, and when: that is `variant.py` and the checks.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 exact on both twins; where that is not a pass, the other spelling of the config's rope keys; then every other
 check under the spelling that is right. The port's processes are asked stage by stage and only record; what is
-sure to be wanted is asked ahead (`lanes.py`). Lane 0 is asked for `exact`, and for `cache` after it, which looks
-for what an earlier pass left behind; lane 1 for what does not depend on other stages.
+sure to be wanted is asked ahead (`lanes.py`): lane 0 for `exact`, and for `cache` after it, which looks for
+what an earlier pass left behind; lane 1 for what does not depend on other stages.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from mlxport_harness import preload, representative, states
 from mlxport_harness.checks import exact, locate, module, registry
 from mlxport_harness.checks.verdict import record
 from mlxport_harness.errors import Failure, PortFault
-from mlxport_harness.spelling import distance, spelling_finding, verdict_of
 from mlxport_harness.lanes import Lanes
+from mlxport_harness.spelling import distance, spelling_finding, verdict_of
 from mlxport_harness.stagechild import Answer, StageChild, record_reference
 from mlxport_harness.twin.target import Target, Variant
 from mlxport_harness.view import STD_005, STD_1, View, slug

@@ -1,8 +1,8 @@
 """The registry: what each check needs, what it costs, how it decides. One check per file.
 
 A module here has `CHECK` and `run(view)`, which gives records; `exact` and `locate` are driven by
-`variant.py`, for they choose the spelling under which the rest runs. Where a check knows beforehand what it asks
-the port, `asks(view)` gives the same (stage, twin, parameters), and the port works while others are judged.
+`variant.py`, for they choose the spelling under which the rest runs. Where a check knows beforehand what it
+asks the port, `asks(view)` gives the same (stage, twin, parameters): the port works while others are judged.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mlxport_harness.checks.verdict import record
 from mlxport_harness.errors import Failure, PortFault
 from mlxport_harness.load import headers as header_files
-from mlxport_harness.load.headers import MLX, Headers
+from mlxport_harness.load.headers import MLX, Texts
 from mlxport_harness.load.judge import Account, Known, judge
 from mlxport_harness.stagechild import StageChild
 from mlxport_harness.twin.target import Target, Variant, _port_path, _read_config
@@ -87,27 +87,22 @@ def parse(target: dict[str, Any]) -> Checkpoint:
 def check(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
     """The one record of `load`; the child that ran the port is gone when it returns."""
     began, cpu = time.monotonic(), time.process_time()
-    headers = header_files.parse(checkpoint.folder)
-    unreadable = next((n for n, d in enumerate(headers.dtypes) if d not in MLX), None)
-    if unreadable is not None:
-        name, dtype = headers.names[unreadable], headers.dtypes[unreadable]
-        text = f"{checkpoint.folder}: {name} has dtype {dtype}, which this mlx does not load."
-        raise Failure("user", text, "Convert the checkpoint first; mlx-lm itself would stop here.")
-    place = _prepare(run.run_dir / "load", checkpoint, headers)
+    texts = header_files.texts(checkpoint.folder)
+    place = _prepare(run.run_dir / "load", checkpoint, texts)
     read = time.monotonic() - began
     job = {"role": "port", "port_path": str(checkpoint.port_path), "twin_dir": str(place), "ids": []}
     child = StageChild(run, job, run.run_dir / "load-port", "port")
+    asked, ready = child.post("load"), _Aside(texts)
     run.environment |= {k: child.ready.get(k) for k in ("port_isolation", "memory", "shims")}
-    began, ready = time.monotonic(), _Aside(headers)
     try:
         try:
-            arrays, meta, _ = child.ask("load")
+            arrays, meta, _ = child.take(asked)
         finally:
             ready.known()  # broken files come first, whatever the port did
         meta.setdefault("times", {})["headers"] = read
         account = Account(ready.known(), checkpoint.config, arrays, meta)
         found = judge(account, 0.0)
-        found["seconds"] = read + time.monotonic() - began
+        found["seconds"] = time.monotonic() - began
         found["cpu_seconds"] += time.process_time() - cpu
     except PortFault as fault:
         return record("load", "headers", "fail", error=fault.record(), seconds=time.monotonic() - began)
@@ -122,25 +117,31 @@ def check(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 class _Aside:
-    """Checks the files and reads the names apart in a thread: this process only waits meanwhile."""
+    """Checks the files and reads the names apart in a thread, while the port's process loads."""
 
-    def __init__(self, headers: Headers) -> None:
+    def __init__(self, texts: Texts) -> None:
         self._pool = ThreadPoolExecutor(1)
-        self._found = self._pool.submit(self._work, headers)
+        self._found = self._pool.submit(self._work, texts)
         self._pool.shutdown(wait=False)
 
     def known(self) -> Known:
         """Raises `Failure` when the files are broken."""
         return self._found.result()
 
-    def _work(self, headers: Headers) -> Known:
+    def _work(self, texts: Texts) -> Known:
+        headers = header_files.parsed(texts)
+        unreadable = next((n for n, d in enumerate(headers.dtypes) if d not in MLX), None)
+        if unreadable is not None:
+            name, dtype = headers.names[unreadable], headers.dtypes[unreadable]
+            text = f"{headers.folder}: {name} has dtype {dtype}, which this mlx does not load."
+            raise Failure("user", text, "Convert the checkpoint first; mlx-lm itself would stop here.")
         header_files.verify(headers)
         with header_files.quiet():
             return Known(headers)
 
 
-def _prepare(place: Path, checkpoint: Checkpoint, headers: Headers) -> Path:
-    """What the port's process may read: the config, and the tensors' names, dtypes and shapes."""
+def _prepare(place: Path, checkpoint: Checkpoint, texts: Texts) -> Path:
+    """What the port's process may read: the config, and the bytes of the headers."""
     shutil.rmtree(place, ignore_errors=True)
     folder = place / "checkpoint"
     folder.mkdir(parents=True)
@@ -150,9 +151,10 @@ def _prepare(place: Path, checkpoint: Checkpoint, headers: Headers) -> Path:
         if (checkpoint.folder / name).is_file():
             shutil.copyfile(checkpoint.folder / name, folder / name)
     (folder / "model.safetensors").write_bytes(b"")  # not touch: the sandbox pretends to set times
-    dtypes = [MLX[d] for d in headers.dtypes]
-    table = {"names": headers.names, "dtypes": dtypes, "shapes": headers.shapes}
-    (folder / "tensors.json").write_text(json.dumps(table, separators=(",", ":")))
+    with open(folder / "headers.bin", "wb") as out:  # as in the files: length, then JSON
+        for _, _, text in texts.files:
+            out.write(len(text).to_bytes(8, "little"))
+            out.write(text)
     return place
 
 

@@ -60,20 +60,46 @@ def read(folder: Path) -> Headers:
     return found
 
 
+@dataclass
+class Texts:
+    """What the files of a folder begin with: each one's size and its header's bytes, not looked at yet."""
+
+    folder: Path
+    files: list[tuple[Path, int, bytes]]
+
+
 def parse(folder: Path) -> Headers:
     """Names, dtypes and shapes, each sound in itself; `verify` must follow."""
+    return parsed(texts(folder))
+
+
+def texts(folder: Path) -> Texts:
+    """The bytes of every header."""
     paths = sorted(folder.glob("model*.safetensors"))
     if not paths:
         others = sorted(p.name for p in folder.glob("*.safetensors"))
         seen = f"There is only {', '.join(others[:3])}: mlx-lm reads model*.safetensors." if others else ""
         hint = seen or "Give a folder with config.json and model*.safetensors (headers alone are enough)."
         raise Failure("user", f"{folder} holds no model*.safetensors.", hint)
-    found = Headers(folder)
     with quiet():
-        found.index = _index(folder, {p.name for p in paths})
-        for path in paths:
-            _file(path, found)
+        return Texts(folder, [(path, *_text(path)) for path in paths])
+
+
+def parsed(given: Texts) -> Headers:
+    """Names, dtypes and shapes of what `texts` read."""
+    found = Headers(given.folder)
+    with quiet():
+        found.index = _index(given.folder, {path.name for path, _, _ in given.files})
+        for path, size, text in given.files:
+            _file(path, size, text, found)
     return found
+
+
+def rows(text: bytes) -> list[tuple[str, str, list[int]]]:
+    """Name, dtype and shape of each tensor of one header, in the order of `Headers`; nothing is checked."""
+    tensors = json.loads(text)
+    tensors.pop("__metadata__", None)
+    return [(name, tensor["dtype"], tensor["shape"]) for name, tensor in tensors.items()]
 
 
 def verify(found: Headers) -> None:
@@ -106,8 +132,7 @@ def quiet() -> Iterator[None]:
             gc.enable()
 
 
-def _file(path: Path, found: Headers) -> None:
-    size, text = _text(path)
+def _file(path: Path, size: int, text: bytes, found: Headers) -> None:
     tensors = _object(path, text)
     metadata = tensors.pop("__metadata__", None)
     if metadata is not None and not isinstance(metadata, dict):

@@ -1,7 +1,7 @@
 """Which source tensors each result of `sanitize` is made of. Runs in the port's process.
 
 While it is active, every function and method of mlx that gives arrays notes what its arguments came from;
-that costs about a microsecond a call, where walking mlx's own graph (`export_to_dot`) takes 5 s for
+that costs about half a microsecond a call, where walking mlx's own graph (`export_to_dot`) takes 5 s for
 DeepSeek-V3. What is made past these notes (a function bound before they were in place) is found by walking
 the graph after all, for those results alone: `resolve`.
 """
@@ -47,17 +47,29 @@ BINARY = (
     "__gt__", "__ge__",
 )  # fmt: skip
 PROPERTIES = ("T", "real", "imag")
+# Functions whose second argument is a shape, axes or a dtype.
+RESHAPING = {
+    "astype", "broadcast_to", "contiguous", "expand_dims", "flatten", "from_fp8", "moveaxis", "pad", "reshape",
+    "squeeze", "stop_gradient", "to_fp8", "transpose", "view",
+}  # fmt: skip
 
 
 class Tracker:
-    """Notes from `start` to `stop`. Arrays are held, so that no identity is used twice."""
+    """Notes from `start` to `stop`; `of` has the lineage by identity, complete once stopped.
+
+    A call is noted as the array made and the arrays it was made from, which costs two appends; what that comes
+    to is worked out at the end. Arrays are held, so that no identity is used twice.
+    """
 
     def __init__(self) -> None:
         self.of: dict[int, Lineage] = {}
         self.held: list[Any] = []
+        self._made: list[Any] = []
+        self._from: list[Any] = []  # one array, or a tuple of any number of them
         self._undo: list[tuple[Any, str, Any]] = []
 
     def add(self, array: Any, lineage: Lineage) -> None:
+        """States where an array comes from; before `start`."""
         self.of[id(array)] = lineage
         self.held.append(array)
 
@@ -71,7 +83,8 @@ class Tracker:
                     and attribute not in QUIET
                     and attribute[0] != "_"
                 ):
-                    self._patch(owner, attribute, self._noting(value))
+                    noting = self._reshaping if attribute in RESHAPING else self._noting
+                    self._patch(owner, attribute, noting(value))
         for names, noting in ((UNARY, self._unary), (BINARY, self._binary)):
             for attribute in names:
                 if attribute in vars(mx.array):
@@ -86,83 +99,109 @@ class Tracker:
         for owner, attribute, value in reversed(self._undo):
             setattr(owner, attribute, value)
         self._undo.clear()
+        self._work_out()
+
+    def _work_out(self) -> None:
+        """In the order of the calls: an array that was changed in place is there twice."""
+        of, known, array = self.of, self.of.get, mx.array
+        for made, source in zip(self._made, self._from, strict=True):
+            if type(source) is array:
+                of[id(made)] = known(id(source), UNKNOWN)
+            elif len(source) == 2:
+                one, other = known(id(source[0]), UNKNOWN), known(id(source[1]), UNKNOWN)
+                of[id(made)] = one if one is other else union(one, other)
+            else:
+                of[id(made)] = merge([known(id(part), UNKNOWN) for part in source])
+        self.held += self._made
+        self._made.clear()
+        self._from.clear()
 
     def _patch(self, owner: Any, attribute: str, value: Any) -> None:
         self._undo.append((owner, attribute, vars(owner)[attribute]))
         setattr(owner, attribute, value)
 
+    def _several(self, out: Any, source: Any) -> None:
+        """Notes the arrays of a call that gives a list of them."""
+        if type(out) in (list, tuple):
+            for item in out:
+                self._made.append(item)
+                self._from.append(source)
+
     def _unary(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """For methods whose other arguments are never arrays."""
-        of, hold, array = self.of, self.held.append, mx.array
+        made, source, array, several = self._made.append, self._from.append, mx.array, self._several
 
         def noted(one: Any, *args: Any, **kwargs: Any) -> Any:
-            out = function(one, *args, **kwargs)
+            out = function(one, *args, **kwargs) if kwargs else function(one, *args)
             if type(out) is array:
-                of[id(out)] = of.get(id(one), UNKNOWN)
-                hold(out)
-            elif type(out) in (list, tuple):
-                for item in out:
-                    self.add(item, of.get(id(one), UNKNOWN))
+                made(out)
+                source(one)
+            else:
+                several(out, one)
             return out
 
         return noted
 
     def _binary(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """For methods of two operands; the second may be a number or an index."""
-        of, hold, array, plain, gather = self.of, self.held.append, mx.array, PLAIN, self._gather
+        made, source, array, plain = self._made.append, self._from.append, mx.array, PLAIN
         none_else = plain.issuperset
 
         def noted(one: Any, other: Any, **kwargs: Any) -> Any:
-            out = function(one, other, **kwargs)
+            out = function(one, other, **kwargs) if kwargs else function(one, other)
             if type(out) is not array:
                 return out
-            found = of.get(id(one), UNKNOWN)
+            made(out)
             kind = type(other)
             if kind is array:
-                second = of.get(id(other), UNKNOWN)
-                if second is not found:
-                    found = union(found, second)
-            elif not (kind in plain or (kind is tuple and none_else(map(type, other)))):
-                second = gather(other)
-                if second is not None:
-                    found = union(found, second)
-            of[id(out)] = found
-            hold(out)
+                source((one, other))
+            elif kind in plain or (kind is tuple and none_else(map(type, other))):
+                source(one)
+            else:
+                source((one, *held_in(other)))
             return out
+
+        return noted
+
+    def _reshaping(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """For functions of an array and one more argument, which is never an array. Others take the long way."""
+        made, source, array, long = self._made.append, self._from.append, mx.array, self._noting(function)
+        none_else = PLAIN.issuperset
+
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            count = len(args)
+            if count and count < 3 and type(args[0]) is array:
+                if not kwargs:
+                    out = function(*args)
+                elif none_else(map(type, kwargs.values())):
+                    out = function(*args, **kwargs)
+                else:
+                    return long(*args, **kwargs)
+                if type(out) is array:
+                    made(out)
+                    source(args[0])
+                    return out
+                self._several(out, args[0])
+                return out
+            return long(*args, **kwargs)
 
         return noted
 
     def _noting(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """For functions: any argument may be an array, or hold some."""
-        of, hold, array, plain, gather = self.of, self.held.append, mx.array, PLAIN, self._gather
-        none_else = plain.issuperset
+        array = mx.array
 
         def noted(*args: Any, **kwargs: Any) -> Any:
-            out = function(*args, **kwargs)
-            found = None
-            for arg in args:
-                kind = type(arg)
-                if kind is array:
-                    one = of.get(id(arg), UNKNOWN)
-                elif kind in plain or (kind is tuple and none_else(map(type, arg))):
-                    continue
-                else:
-                    one = gather(arg)
-                    if one is None:
-                        continue
-                found = one if found is None or found is one else union(found, one)
+            parts = held_in(args)  # before the call, which may change a list
             if kwargs:
-                for arg in kwargs.values():
-                    if type(arg) not in plain:
-                        one = gather(arg)
-                        if one is not None:
-                            found = one if found is None else union(found, one)
+                parts += held_in(tuple(kwargs.values()))
+            out = function(*args, **kwargs)
+            found = parts[0] if len(parts) == 1 else tuple(parts)
             if type(out) is array:
-                of[id(out)] = EMPTY if found is None else found
-                hold(out)
-            elif type(out) in (list, tuple):
-                for item in out:
-                    self.add(item, EMPTY if found is None else found)
+                self._made.append(out)
+                self._from.append(found)
+            else:
+                self._several(out, found)
             return out
 
         return noted
@@ -170,21 +209,29 @@ class Tracker:
     def _assigning(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def assigned(array: Any, index: Any, value: Any) -> None:
             function(array, index, value)
-            parts = [self._gather(part) for part in (array, index, value)]
-            self.add(array, merge([part for part in parts if part is not None]))
+            self._made.append(array)
+            self._from.append((array, *held_in((index, value))))
 
         return assigned
 
-    def _gather(self, arg: Any) -> Lineage | None:
-        """What an argument is made of; None where it holds no array."""
-        if type(arg) is mx.array:
-            return self.of.get(id(arg), UNKNOWN)
-        if isinstance(arg, dict):
-            arg = arg.values()
-        elif not isinstance(arg, (list, tuple)):
-            return None
-        parts = [part for part in map(self._gather, arg) if part is not None]
-        return merge(parts) if parts else None
+
+def held_in(value: Any) -> list[Any]:
+    """The arrays that a value is or holds."""
+    kind = type(value)
+    if kind is mx.array:
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    elif not isinstance(value, (list, tuple)):
+        return []
+    found = []
+    for part in value:
+        kind = type(part)
+        if kind is mx.array:
+            found.append(part)
+        elif kind not in PLAIN:
+            found += held_in(part)
+    return found
 
 
 PLAIN = {int, float, str, bool, type(None), slice, mx.Dtype}
