@@ -93,6 +93,16 @@ def test_branch_beside_the_faulty_one_is_not_named(worker):
     """falcon_h1: both branches of a layer take the same input, and the port moves scales into the weights."""
     found = swap(worker, "falcon_h1", LIBRARY / "falcon_h1.py")
     assert {name.rpartition(".")[2] for name in wrong(found)} == {"self_attn"}
+    exact = found["exact std 1.0"]
+    assert exact["placed_by"] == "swap" and exact["first_divergence"] == found["swap"]["first_divergence"]
+    assert "locate, which follows" in next(f["text"] for f in exact["findings"] if f["id"] == "placed_by_swap")
+
+
+def test_exact_is_placed_by_locate_where_swap_did_not_run_or_names_no_module(worker, arcee):
+    found = records(worker.run("arcee", arcee(ACTIVATION), checks=["exact"]))
+    assert found["exact std 1.0"]["placed_by"] == "locate"
+    found = swap(worker, "arcee", arcee(("return self.lm_head(out)", "return mx.tanh(self.lm_head(out))")))
+    assert found["exact std 1.0"]["placed_by"] == "locate"
 
 
 def test_process_that_sees_the_references_activations_leaves_nothing_behind(worker, arcee):

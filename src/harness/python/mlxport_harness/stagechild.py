@@ -70,7 +70,7 @@ class StageChild:
         return number
 
     def take(self, number: int, limit: float | None = None) -> Answer:
-        """The answer to a request; `limit` counts from the one before it, or from now. May raise `Unanswered`."""
+        """The answer to a request; `limit` counts from the one before it, or now. May raise `Unanswered`."""
         _said = self.ready
         while number not in self._answers:
             if self.lost is not None:

@@ -79,6 +79,7 @@ class VariantRun:
             for one in found:
                 if one["verdict"] != "pass" and place and not one["error"]:
                     one["first_divergence"] = place["first_divergence"]
+                    one["placed_by"] = "locate"
         if "exact" in wanted:
             for one in found:
                 self._publish(one)
@@ -90,6 +91,8 @@ class VariantRun:
             if check in wanted and check not in ("exact", "locate"):
                 for one in self._guarded(check, spelling):
                     self._publish(one)
+                    if check == "swap" and "exact" in wanted:
+                        self._place_by_swap(found, one)
         if "locate" in wanted:
             self._publish(place or self._locate(spelling, found))
         if other and "exact" in wanted and not self.lost:
@@ -128,6 +131,22 @@ class VariantRun:
         for one in found + second:
             one["findings"].append(finding)
         return (found, native) if self.variant.raw is not None else (second, other)
+
+    def _place_by_swap(self, found: list[Record], swapped: Record) -> None:
+        """`locate` follows the pass; `swap` judged each module alone, so its place is the better one."""
+        place = swapped["first_divergence"]
+        if not place or not place["reference"]:  # wrong in what joins the modules: it has no line of its own
+            return
+        for one in found:
+            if one["verdict"] == "pass" or one["error"]:
+                continue
+            before = (one["first_divergence"] or {}).get("module")
+            one |= {"first_divergence": place, "placed_by": "swap"}
+            if before and before != place["module"]:
+                text = f"The place is swap's: {place['module']} is wrong alone; "
+                text += f"locate, which follows the pass, names {before}."
+                one["findings"].append({"id": "placed_by_swap", "text": text, "key": place["module"]})
+            self._publish(one)
 
     def _note_other(self, found: list[Record], native: str, other: str) -> None:
         second = self._exact(other, TWINS[:1])

@@ -49,7 +49,7 @@ BINARY = (
 PROPERTIES = ("T", "real", "imag")
 # Functions whose second argument is a shape, axes or a dtype.
 RESHAPING = {
-    "astype", "broadcast_to", "contiguous", "expand_dims", "flatten", "from_fp8", "moveaxis", "pad", "reshape",
+    "astype", "broadcast_to", "contiguous", "expand_dims", "flatten", "from_fp8", "pad", "reshape",
     "squeeze", "stop_gradient", "to_fp8", "transpose", "view",
 }  # fmt: skip
 
@@ -57,8 +57,8 @@ RESHAPING = {
 class Tracker:
     """Notes from `start` to `stop`; `of` has the lineage by identity, complete once stopped.
 
-    A call is noted as the array made and the arrays it was made from, which costs two appends; what that comes
-    to is worked out at the end. Arrays are held, so that no identity is used twice.
+    A call is noted as the array made and those it was made from, which costs two appends; what that comes to
+    is worked out at the end. Arrays are held, so that no identity is used twice.
     """
 
     def __init__(self) -> None:
@@ -164,7 +164,7 @@ class Tracker:
         return noted
 
     def _reshaping(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """For functions of an array and one more argument, which is never an array. Others take the long way."""
+        """For functions of an array and one argument that is none. Other calls take the long way."""
         made, source, array, long = self._made.append, self._from.append, mx.array, self._noting(function)
         none_else = PLAIN.issuperset
 
