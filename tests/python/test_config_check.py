@@ -35,7 +35,7 @@ def test_right_port_ignores_only_the_activation_that_it_hard_codes(worker, arcee
     assert "num_key_value_heads, rms_norm_eps, rope_parameters" in required
     assert rows(found, "attention_bias")["value", "true"] == "same"
     assert rows(found, "tie_word_embeddings")["value", "true"] == "same"
-    assert rows(found, "rope_parameters.rope_theta")["value", "450000.0"] == "same"
+    assert rows(found, "rope_parameters.rope_theta")["value", "630000.0"] == "same"
     assert rows(found, "rope_parameters.rope_type")["value", "yarn"] == "same"
 
 

@@ -95,7 +95,8 @@ def test_branch_beside_the_faulty_one_is_not_named(worker):
     assert {name.rpartition(".")[2] for name in wrong(found)} == {"self_attn"}
     exact = found["exact std 1.0"]
     assert exact["placed_by"] == "swap" and exact["first_divergence"] == found["swap"]["first_divergence"]
-    assert "locate, which follows" in next(f["text"] for f in exact["findings"] if f["id"] == "placed_by_swap")
+    said = next(f["text"] for f in exact["findings"] if f["id"] == "placed_by_swap")
+    assert "locate, which follows the pass, names" in said
 
 
 def test_exact_is_placed_by_locate_where_swap_did_not_run_or_names_no_module(worker, arcee):

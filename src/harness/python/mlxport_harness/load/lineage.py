@@ -180,8 +180,8 @@ class Tracker:
                 if type(out) is array:
                     made(out)
                     source(args[0])
-                    return out
-                self._several(out, args[0])
+                else:
+                    self._several(out, args[0])
                 return out
             return long(*args, **kwargs)
 
