@@ -64,6 +64,7 @@ class Client:
         checks, config = fields.pop("checks", None), fields.pop("config", None)
         target = {"model_type": model_type, "config": config, "port_path": port and str(port)}
         target["port_sha"] = fields.pop("port_sha", None)
+        target["reference_code"] = fields.pop("reference_code", None)
         request = {"id": name, "op": "run", "check": "twin", "target": target, "seed": 0}
         request |= {"params": {"checks": checks} if checks else {}, "timeout_s": 90, "mem_mb": 4096}
         request |= {

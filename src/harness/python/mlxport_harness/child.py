@@ -32,6 +32,10 @@ def run(job: dict[str, Any], events: int, commands: BinaryIO) -> None:
     gc.freeze()  # what the parent left: to look through it would copy all of its pages
     try:
         emit({"warm": True})
+        if job.get("reference_code"):
+            from mlxport_harness.reference import code
+
+            code.register(job["reference_code"], job["model_type"])
         module, _, function = ROLES[job["role"]].partition(":")
         getattr(importlib.import_module(module), function)(job, emit, commands)
         emit({"end": True})

@@ -80,8 +80,13 @@ class Run:
             "strategy": self.context.strategy,
             "seed": self.seed,
             "mem_mb": self.mem_mb,
-            "reference": f"transformers {preload.versions()['transformers']}",
+            "reference": self._reference(),
         }
+
+    def _reference(self) -> str:
+        versions, code = preload.versions(), self.environment.get("reference_code")
+        with_code = f"code of {code['folder']}, hash {code['digest'][:12]}, on " if code else ""
+        return f"{with_code}transformers {versions['transformers']}"
 
 
 def revision() -> str:

@@ -256,6 +256,7 @@ class VariantRun:
             "role": "reference",
             "model_type": self.target.model_type,
             "raw": self.variant.raw,
+            "reference_code": self.target.reference_code,
             "seed": self.run.seed,
             "twin_dir": str(self.twin_dir),
             "states_dir": str(self.states_dir),
@@ -280,6 +281,7 @@ class VariantRun:
         parts = {
             "model_type": self.target.model_type,
             "config": self.variant.raw,
+            "code": (self.target.reference_code or {}).get("digest"),
             "seed": self.run.seed,
             "dtype": "float32",
             "device": "cpu",

@@ -18,6 +18,8 @@ def execute(run: Run) -> dict[str, Any]:
         "sha256": target.port_sha,
         "given": target.port_given,
     }
+    if target.reference_code:
+        run.environment["reference_code"] = target.reference_code
     for variant in target.variants:
         run.variant = variant.name if len(target.variants) > 1 else None
         VariantRun(run, target, variant).execute()

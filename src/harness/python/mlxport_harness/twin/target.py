@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlxport_harness.errors import Failure
+from mlxport_harness.reference.code import verify
 from mlxport_harness.twin.shrink import rules
 
 
@@ -34,6 +35,8 @@ class Target:
     port_path: Path
     port_sha: str
     port_given: bool
+    # A folder whose own code is the reference, and the hash that a person accepted.
+    reference_code: dict[str, str] | None = None
 
 
 def parse(target: dict[str, Any]) -> Target:
@@ -51,7 +54,9 @@ def parse(target: dict[str, Any]) -> Target:
                 f"{path} is a config of model_type {found!r}, not {model_type!r}.",
                 f"Check {found} instead, or give a config.json of {model_type}.",
             )
-    _check_type(model_type)
+    code = _reference_code(target.get("reference_code"))
+    if code is None:
+        _check_type(model_type)
     variants = tuple(Variant(_variant_name(path), raw) for path, raw in loaded) or (
         Variant("defaults", None),
     )
@@ -65,7 +70,20 @@ def parse(target: dict[str, Any]) -> Target:
     wanted = target.get("port_sha")
     if wanted and wanted != sha:
         raise Failure("user", f"{port_path} has changed since the request was made.", "Run the check again.")
-    return Target(model_type, variants, port_path, sha, given)
+    return Target(model_type, variants, port_path, sha, given, code)
+
+
+def _reference_code(given: Any) -> dict[str, str] | None:
+    if given is None:
+        return None
+    words = given if isinstance(given, dict) else {}
+    if not all(isinstance(words.get(key), str) for key in ("folder", "digest")):
+        raise Failure("user", "reference_code needs a folder and the digest that was accepted.", "")
+    if not Path(words["folder"]).is_dir():
+        raise Failure("user", f"There is no folder {words['folder']}.", "Check the path.")
+    code = {"folder": words["folder"], "digest": words["digest"]}
+    verify(code)
+    return code
 
 
 def _variant_name(path: Path) -> str:
