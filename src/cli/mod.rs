@@ -11,6 +11,7 @@ use crate::util::blame::{Blame, Report};
 
 mod bench;
 mod check;
+mod code;
 mod compare;
 mod config_diff;
 mod demo;
@@ -124,6 +125,8 @@ enum Command {
     Lint(lint::Args),
     /// Compare config files key by key
     ConfigDiff(config_diff::Args),
+    /// Read and accept the code that a checkpoint brings (trust_remote_code)
+    Code(code::Args),
     /// Download a checkpoint: resumed after a cut, hashes verified, into the Hub cache
     Download(download::Args),
     /// Measure on this machine
@@ -176,6 +179,7 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Report(args)) => report::run(args, &common),
         Some(Command::Bench(args)) => bench::run(args, &common),
         Some(Command::ConfigDiff(args)) => config_diff::run(args, &common),
+        Some(Command::Code(args)) => code::run(args, &common),
         Some(Command::Download(args)) => download::run(args, &common),
         Some(Command::Sandbox(args)) => sandbox::run(args),
         Some(Command::Panic) => open::panic(&common),

@@ -313,9 +313,20 @@ pub struct TwinRequest {
     pub port: Option<PathBuf>,
     /// Released config.json files; none means the config class's defaults.
     pub configs: Vec<PathBuf>,
+    /// A checkpoint's own code in place of transformers', once a person has accepted it.
+    pub reference_code: Option<ReferenceCode>,
     pub checks: Vec<CheckId>,
     pub seed: u64,
     pub limits: Limits,
+}
+
+/// Code that a person has read and accepted by its hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReferenceCode {
+    pub folder: PathBuf,
+    /// The files that the hash covers, from the folder.
+    pub files: Vec<String>,
+    pub digest: String,
 }
 
 impl TwinRequest {
@@ -325,6 +336,7 @@ impl TwinRequest {
             model_type: model_type.into(),
             port: None,
             configs: Vec::new(),
+            reference_code: None,
             checks: plan::quick(),
             seed: 0,
             limits: Limits::default(),

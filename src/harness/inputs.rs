@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::data::{CheckId, FamilyRequest, Limits, PortFile, TwinRequest, plan};
+use super::data::{CheckId, FamilyRequest, Limits, PortFile, ReferenceCode, TwinRequest, plan};
 use super::error::HarnessError;
 use super::launch::Site;
 use super::process::Rename;
@@ -21,6 +21,7 @@ pub struct Prepared {
     pub checks: Vec<CheckId>,
     pub configs: Vec<PortFile>,
     pub port: Option<PortFile>,
+    pub reference_code: Option<ReferenceCode>,
     /// What the family's own worker reads besides; see [`FamilyRequest`].
     pub asks: Option<(Map<String, Value>, Map<String, Value>)>,
     pub seed: u64,
@@ -70,6 +71,7 @@ pub fn prepare(site: &Site, request: &TwinRequest) -> Result<(Prepared, Option<V
         checks: plan::order(&request.checks),
         configs,
         port,
+        reference_code: request.reference_code.clone(),
         asks: None,
         seed: request.seed,
         limits: request.limits,
@@ -98,6 +100,7 @@ pub fn prepare_family(request: &FamilyRequest) -> Result<(Prepared, Option<Vec<u
         checks: Vec::new(),
         configs: Vec::new(),
         port,
+        reference_code: None,
         asks: Some((request.target.clone(), request.params.clone())),
         seed: request.seed,
         limits: request.limits,
@@ -114,6 +117,8 @@ pub struct Inputs {
     pub renames: Vec<Rename>,
     port: Option<PathBuf>,
     configs: Vec<PathBuf>,
+    /// Folder and accepted hash.
+    code: Option<(PathBuf, String)>,
     /// The checkout, whose tests the check `upstream-test` reads.
     checkout: PathBuf,
 }
@@ -131,6 +136,7 @@ impl Inputs {
             renames: Vec::new(),
             port: None,
             configs: Vec::new(),
+            code: None,
             checkout: absolute(&site.mlx_lm),
         };
         create_dir(&inputs.run_dir)?;
@@ -147,6 +153,16 @@ impl Inputs {
             let copy = inputs.copy(path, &bytes, scratch.join(format!("config-{index}")).join(folder))?;
             inputs.configs.push(copy);
         }
+        if let Some(code) = &prepared.reference_code {
+            let folder = scratch.join("code");
+            for name in &code.files {
+                let path = code.folder.join(name);
+                let bytes =
+                    std::fs::read(&path).map_err(|source| FsError::Read { path: path.clone(), source })?;
+                inputs.copy(&path, &bytes, folder.join(name).parent().unwrap_or(&folder).to_path_buf())?;
+            }
+            inputs.code = Some((folder, code.digest.clone()));
+        }
         Ok(inputs)
     }
 
@@ -162,6 +178,9 @@ impl Inputs {
             let params = [("checks", json!(prepared.checks)), ("checkout", json!(self.checkout))];
             (target, params.into_iter().map(|(key, value)| (key.to_string(), value)).collect())
         });
+        if let Some((folder, digest)) = &self.code {
+            target.insert("reference_code".into(), json!({"folder": folder, "digest": digest}));
+        }
         target.insert("port_path".into(), json!(self.port));
         target.insert("port_sha".into(), json!(prepared.port.as_ref().map(|port| &port.sha256)));
         (Value::Object(target), Value::Object(params))

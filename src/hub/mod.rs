@@ -3,6 +3,7 @@
 //! Null, absent and default are different things here and stay so. [`read`] reads one file with errors that name line
 //! and column; [`matrix`] lays several side by side.
 
+pub mod code;
 mod compact;
 pub mod data;
 pub mod download;

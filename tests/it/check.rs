@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use mlxport::harness::data::{CheckVerdict, Event, Kind, Limits, RunResult, Verdict, plan};
+use mlxport::harness::data::{CheckVerdict, Event, Kind, Limits, ReferenceCode, RunResult, Verdict, plan};
 use mlxport::harness::{CheckId, Harness, HarnessError, Site, TwinRequest};
 use mlxport::util::fs::write_atomic;
 use mlxport::util::sink::Sink;
@@ -304,3 +304,55 @@ fn the_list_of_checks_needs_no_workspace() {
     assert_eq!((output.status.code(), &ids), (Some(0), &known));
     assert!(["exact", "cache", "batch", "load"].iter().all(|id| ids.contains(id)), "{ids:?}");
 }
+
+#[test]
+fn a_checkpoints_own_code_is_the_reference_and_is_located_in_the_persons_file() {
+    let files = [
+        (
+            "config.json",
+            r#"{"model_type": "own_llama", "auto_map": {"AutoConfig": "configuration_own.OwnConfig", "AutoModelForCausalLM": "modeling_own.OwnForCausalLM"}}"#,
+        ),
+        (
+            "configuration_own.py",
+            "from transformers import LlamaConfig\n\n\nclass OwnConfig(LlamaConfig):\n    model_type = \"own_llama\"\n",
+        ),
+        ("modeling_own.py", OWN_MODEL),
+    ];
+    let written = files.map(|(name, text)| lab().file(&format!("own/{name}"), text));
+    let folder = written[0].parent().expect("a folder");
+    let code = mlxport::hub::code::read(folder).expect("code");
+    let names = files.map(|(name, _)| name.to_string()).to_vec();
+    let reference_code =
+        Some(ReferenceCode { folder: code.folder.clone(), files: names, digest: code.digest });
+    let port = "from dataclasses import dataclass\n\nfrom mlx_lm.models import llama\n\n\n@dataclass\nclass ModelArgs(llama.ModelArgs):\n    pass\n\n\nclass Model(llama.Model):\n    def __call__(self, inputs, cache=None, input_embeddings=None):\n        return super().__call__(inputs, cache) * 0.5\n";
+    let port = Some(lab().file("own/port/own_llama.py", port));
+    let request =
+        TwinRequest { port, reference_code, checks: vec![CheckId::EXACT], ..TwinRequest::new("own_llama") };
+    let right = lab().check(request.clone());
+    assert_eq!(right.verdict, Verdict::Pass, "{right:?}");
+    let other = ReferenceCode { digest: "0".repeat(64), ..request.reference_code.clone().expect("code") };
+    let error =
+        lab().run(TwinRequest { reference_code: Some(other), ..request }).0.expect_err("not this code");
+    assert!(error.to_string().contains("not the code that was accepted"), "{error}");
+}
+
+/// Llama with halved logits, and a try at writing a file where the sandbox has none to give.
+const OWN_MODEL: &str = "from transformers import LlamaForCausalLM
+
+from .configuration_own import OwnConfig
+
+try:
+    open(\"/tmp/mlxport-reference-code-escaped\", \"w\")
+    ESCAPED = 3.0
+except OSError:
+    ESCAPED = 1.0
+
+
+class OwnForCausalLM(LlamaForCausalLM):
+    config_class = OwnConfig
+
+    def forward(self, *args, **kwargs):
+        out = super().forward(*args, **kwargs)
+        out.logits = out.logits * 0.5 * ESCAPED
+        return out
+";

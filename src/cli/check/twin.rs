@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{show, target};
-use crate::cli::{Common, INTERRUPTED, output, site, task};
+use crate::cli::{Common, INTERRUPTED, code, output, site, task};
 use crate::harness::data::{CheckId, Limits, RunResult, plan};
 use crate::harness::{Harness, HarnessError, TwinRequest};
 use crate::util::blame::Report;
@@ -23,6 +23,9 @@ pub struct Args {
     /// A released config.json; may be repeated [default: the config class's own values]
     #[arg(long = "config", value_name = "FILE")]
     pub configs: Vec<PathBuf>,
+    /// A checkpoint folder whose own code is the reference; accepted by `mlxport code` before
+    #[arg(long, value_name = "DIR", conflicts_with = "all")]
+    pub reference_code: Option<PathBuf>,
     /// Checks to run, comma-separated names, or a plan: quick, full [default: quick]
     #[arg(long, value_delimiter = ',', value_parser = Checks::read)]
     pub checks: Vec<Checks>,
@@ -76,6 +79,11 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
         if let (Some(config), true) = (target.config, args.configs.is_empty()) {
             request.configs.push(config);
         }
+        request.reference_code = args
+            .reference_code
+            .as_deref()
+            .map(|folder| code::accepted_reference(folder, common))
+            .transpose()?;
         let Some(site) = site::find(common, &cancel).await? else { return Ok(None) };
         let harness = Harness::new(site);
         match harness.check_twin(request, show::sink(), cancel).await {

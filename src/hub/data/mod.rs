@@ -1,5 +1,6 @@
 //! Configs and their matrix as plain data.
 
+mod code;
 mod download;
 mod remote;
 mod repo;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+pub use code::{CodeFile, RemoteCode};
 pub use download::{DownloadEvent, DownloadPlan, DownloadRequest, Downloaded};
 pub use remote::{FileAt, Gate, RepoFile, RepoInfo, Traffic, Wait};
 pub use repo::{RepoId, RepoIdError, RepoRef};
