@@ -331,9 +331,10 @@ fn a_checkpoints_own_code_is_the_reference_and_is_located_in_the_persons_file() 
     let right = lab().check(request.clone());
     assert_eq!(right.verdict, Verdict::Pass, "{right:?}");
     let other = ReferenceCode { digest: "0".repeat(64), ..request.reference_code.clone().expect("code") };
-    let error =
-        lab().run(TwinRequest { reference_code: Some(other), ..request }).0.expect_err("not this code");
-    assert!(error.to_string().contains("not the code that was accepted"), "{error}");
+    let refused = lab().check(TwinRequest { reference_code: Some(other), ..request });
+    assert_eq!(refused.verdict, Verdict::CouldNotRun);
+    let error = refused.checks[0].error.as_ref().expect("an error");
+    assert!(error.text.contains("not the code that was accepted"), "{error:?}");
 }
 
 /// Llama with halved logits, and a try at writing a file where the sandbox has none to give.
