@@ -2,7 +2,8 @@
 //!
 //! Read [`data`] first (plain types), then [`machine`] (pure: inputs to outputs), then [`client`] (the only place that
 //! names async-openai). [`transcript`] and [`context`] make requests out of the conversation, [`approval`] turns the
-//! person's decision into what a tool may write, [`manual`] is the provider without a network, [`prompt`] the texts.
+//! person's decision into what a tool may write, [`manual`] is the provider without a network, [`prompt`] the texts,
+//! [`recipe`] the porter's knowledge in them.
 //! Tools themselves are in the room `tools`.
 
 pub mod approval;
@@ -12,4 +13,5 @@ pub mod data;
 pub mod machine;
 pub mod manual;
 pub mod prompt;
+pub mod recipe;
 pub mod transcript;

@@ -1,5 +1,7 @@
 //! Runs the jobs of [`crate::app::pane::chat`].
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -13,7 +15,8 @@ use crate::app::msg::PaneMsg;
 use crate::app::pane::chat::{Job, Msg};
 use crate::app::pane::harness::Msg as HarnessMsg;
 use crate::config::Provider;
-use crate::runtime::services::Services;
+use crate::runtime::services::{Connected, Services};
+use crate::source;
 use crate::tools::ToolEvent;
 use crate::util::blame::{Blame, Report};
 
@@ -40,6 +43,7 @@ fn load(services: &Services, sink: &JobSink) -> Result<(), Report> {
     let facts = Facts {
         port: format!("mlx_lm/models/{model_type}.py"),
         reference: format!("transformers/models/{model_type}"),
+        config_keys: config_keys(&connected, &model_type),
         model_type,
     };
     let provider = match (services.settings.provider.value, services.base_url()) {
@@ -55,6 +59,16 @@ fn load(services: &Services, sink: &JobSink) -> Result<(), Report> {
     };
     sink.send(PaneMsg::Chat(Msg::Ready(Box::new(setup))));
     Ok(())
+}
+
+/// The keys of the reference's config class, from its source; none where it cannot be read.
+fn config_keys(connected: &Connected, model_type: &str) -> BTreeSet<String> {
+    let files = connected.workspace.reference_files(model_type);
+    let is_configuration = |path: &&PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("configuration_"))
+    };
+    let read = files.iter().filter(is_configuration).filter_map(|path| source::load(path).ok());
+    read.flat_map(|loaded| source::class_defaults(&loaded.doc)).map(|(key, _)| key).collect()
 }
 
 async fn ask(
