@@ -47,5 +47,6 @@ pub enum Job {
     Source(source::Job),
     Harness(harness::Job),
     Configs(configs::Job),
+    Discover(configs::discover::Job),
     Pr(pr::Job),
 }

@@ -23,6 +23,10 @@ pub enum JobKind {
     /// Watches port and reference files for changes.
     Watch,
     LoadConfigs,
+    /// Reads the Hub's list of checkpoints.
+    Discover,
+    /// Fetches the config of one marked variant; several run, told apart by number.
+    Look(u32),
     LoadPr,
     /// Stage, unstage, commit, push: one after the other, each by its number; none replaces another.
     PersonAct(u32),
@@ -41,7 +45,7 @@ impl JobKind {
             Self::LoadSource | Self::Watch | Self::SaveFile | Self::Search | Self::Editor => {
                 Some(PaneId::Source)
             }
-            Self::LoadConfigs => Some(PaneId::Configs),
+            Self::LoadConfigs | Self::Discover | Self::Look(_) => Some(PaneId::Configs),
             Self::LoadPr | Self::PersonAct(_) => Some(PaneId::Pr),
         }
     }

@@ -15,11 +15,13 @@ mod code;
 mod compare;
 mod config_diff;
 mod demo;
+mod discover;
 mod doctor;
 mod download;
 mod golden;
 mod job;
 mod lint;
+mod name;
 mod open;
 pub mod output;
 mod report;
@@ -123,6 +125,8 @@ enum Command {
     Report(report::Args),
     /// Judge model files by mlx-lm's conventions: what its CI refuses, what reviewers ask
     Lint(lint::Args),
+    /// List the checkpoints of an architecture on the Hub, and ports of it that exist already
+    Discover(discover::Args),
     /// Compare config files key by key
     ConfigDiff(config_diff::Args),
     /// Read and accept the code that a checkpoint brings (trust_remote_code)
@@ -178,6 +182,7 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Golden(args)) => golden::run(args, &common),
         Some(Command::Report(args)) => report::run(args, &common),
         Some(Command::Bench(args)) => bench::run(args, &common),
+        Some(Command::Discover(args)) => discover::run(args, &common),
         Some(Command::ConfigDiff(args)) => config_diff::run(args, &common),
         Some(Command::Code(args)) => code::run(args, &common),
         Some(Command::Download(args)) => download::run(args, &common),

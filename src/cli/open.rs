@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::name::{Named, named_model};
 use super::{Common, output};
 use crate::port::Workspace;
 use crate::runtime::{self, Options, Start};
@@ -12,7 +13,7 @@ use crate::util::blame::{Blame, Report};
 
 #[derive(Debug, Default, clap::Args)]
 pub struct PortArgs {
-    /// model_type such as arcee, or a checkpoint folder with a config.json
+    /// model_type such as arcee, class, owner/name or link on the Hub, or checkpoint folder
     // Its own id: `model` is the global flag, and clap would give one's value to the other.
     #[arg(id = "architecture", value_name = "MODEL")]
     pub model: Option<String>,
@@ -26,12 +27,13 @@ pub fn run(args: PortArgs, common: &Common) -> Result<ExitCode, Report> {
     let mut options = options(common)?;
     options.configs = named(args.configs)?;
     if let Some(model) = args.model {
-        let (model_type, folder) = model_type(&model)?;
+        let Named { model_type, config, taken } = named_model(&model, &options.settings)?;
         if let Some(workspace) = Workspace::open(&options.settings.home.value) {
             source::portable(&workspace.transformers_dir, &model_type)
                 .map_err(|error| Report::from(&error))?;
         }
-        options.configs.extend(folder);
+        options.configs.extend(config);
+        options.discover = taken.map(|taken| (model, taken));
         options.start = Start::New { model_type: Some(model_type) };
     } else if let Ok(id) = session::find(&options.settings.home.value, None) {
         options.start = Start::Resume { id };
@@ -70,22 +72,4 @@ fn config_is_there(path: &Path) -> Result<(), Report> {
     }
     Err(Report::new(Blame::User, format!("--config: there is nothing at {}", path.display()))
         .hint("give the path of a config.json or of the folder that holds one"))
-}
-
-/// Takes a model type, or the folder or file of a checkpoint's config.
-fn model_type(model: &str) -> Result<(String, Option<PathBuf>), Report> {
-    let path = PathBuf::from(model);
-    let config = if path.is_dir() { path.join("config.json") } else { path.clone() };
-    if config.is_file() {
-        let found = crate::hub::model_type(&config)?;
-        return Ok((found, Some(path)));
-    }
-    let plain =
-        model.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) && !model.starts_with('.');
-    if !plain || model.is_empty() {
-        let text = format!("`{model}` is neither a model_type nor a folder with a config.json");
-        return Err(Report::new(Blame::User, text)
-            .hint("give a model_type such as arcee, or the path of a downloaded checkpoint"));
-    }
-    Ok((model.to_string(), None))
 }

@@ -9,7 +9,7 @@ use super::error::ConfigError;
 use crate::util::fs;
 
 /// Every key that config.toml may hold. `keys` is a table of its own, read by the keymap.
-pub(super) const KNOWN: [&str; 14] = [
+pub(super) const KNOWN: [&str; 15] = [
     "theme",
     "log",
     "model.provider",
@@ -19,6 +19,7 @@ pub(super) const KNOWN: [&str; 14] = [
     "workspace.mlx_lm",
     "workspace.fork",
     "workspace.push",
+    "workspace.github_api",
     "env.python",
     "hub.endpoint",
     "hub.token",

@@ -43,6 +43,8 @@ pub struct Settings {
     /// The person's fork; without one, a bare repository in the data folder.
     pub fork: Setting<Option<String>>,
     pub push: Setting<PushMode>,
+    /// Where upstream's open pull requests are searched; GitHub's own API unless named.
+    pub github_api: Setting<Option<String>>,
     /// An interpreter of the person's own environment, used as it is.
     pub env_python: Setting<Option<PathBuf>>,
     pub theme: Setting<String>,
@@ -97,6 +99,7 @@ impl Settings {
                 ("workspace.push", PushMode::NAMES, PushMode::parse),
                 PushMode::Push,
             )?,
+            github_api: from.url(None, Some("MLXPORT_GITHUB_API"), "workspace.github_api")?,
             env_python: from
                 .text(None, None, "env.python")?
                 .map(|text| text.map(|t| from.path_of(&t, &base))),
@@ -145,6 +148,7 @@ impl Settings {
             row("mlx_lm", &self.mlx_lm, self.mlx_lm.value.to_string()),
             row("fork", &self.fork, text(&self.fork.value)),
             row("push", &self.push, self.push.value.name().into()),
+            row("github_api", &self.github_api, text(&self.github_api.value)),
             row("env_python", &self.env_python, python.unwrap_or_else(|| "our own".into())),
             row("theme", &self.theme, self.theme.value.clone()),
             row("log", &self.log, self.log.value.clone()),

@@ -4,12 +4,14 @@
 //! `git` binary (hooks, signing, credentials); libgit2 reads.
 
 pub mod acts;
+mod branches;
 mod error;
 mod hash;
 mod layers;
 mod remote;
 mod repo;
 
+pub use branches::BranchFile;
 pub use error::GitError;
 pub use hash::blob_id;
 pub use layers::{FileLayers, Mode, Obstacle, Side};

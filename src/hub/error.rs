@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::remote::RemoteError;
 use crate::util::blame::{Blame, Explain};
+use crate::util::fs::FsError;
 use crate::util::text;
 
 /// Where in a text, from 1; the column counts characters.
@@ -52,12 +54,33 @@ pub enum HubError {
     NotUtf8 { path: PathBuf, line: u32 },
     #[error("{path}, {error}")]
     Json { path: PathBuf, error: JsonError },
+    #[error("`{text}` names no model: {why}")]
+    Wanted { text: String, why: String },
+    #[error("the config.json that the Hub gave for {repo} is none: {why}")]
+    NotAConfig { repo: String, why: String },
+    #[error("{repo} is no language model: {why}")]
+    NotLanguage { repo: String, why: String },
+    #[error("the config of {what} names no model_type")]
+    NoModelType { what: String },
+    #[error("{host} was not searched for open pull requests: {why}")]
+    Pulls { host: String, why: String },
+    #[error("no manifest for {what}: {why}")]
+    Manifest { what: String, why: String },
+    #[error("{error}")]
+    Near { error: Box<RemoteError>, near: Vec<String> },
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    #[error(transparent)]
+    Fs(#[from] FsError),
 }
 
 impl Explain for HubError {
     fn blame(&self) -> Blame {
         match self {
-            Self::Read { .. } => Blame::Environment,
+            Self::Read { .. } | Self::NotAConfig { .. } | Self::Pulls { .. } => Blame::Environment,
+            Self::Remote(error) => error.blame(),
+            Self::Near { error, .. } => error.blame(),
+            Self::Fs(error) => error.blame(),
             _ => Blame::User,
         }
     }
@@ -66,8 +89,21 @@ impl Explain for HubError {
         match self {
             Self::NoConfig { .. } => Some("give a checkpoint folder or a config.json".into()),
             Self::Missing { path } if looks_like_repo(path) => Some(
-                "the Hub is not read yet: download the repository's config.json and give its path".into(),
+                "for a repository of the Hub: `mlxport discover` finds it and `mlxport port` opens it".into(),
             ),
+            Self::Wanted { .. } => Some(
+                "give a model_type such as arcee, a class such as ArceeForCausalLM, owner/name, a link, or a folder with a config.json"
+                    .into(),
+            ),
+            Self::NotLanguage { .. } => {
+                Some("mlx-lm runs decoders that generate text; give one of those".into())
+            }
+            Self::NoModelType { .. } => Some("add the model_type that transformers knows it by".into()),
+            Self::NotAConfig { .. } => Some("check HF_ENDPOINT; another program may answer there".into()),
+            Self::Manifest { .. } => Some("choose variants whose config.json names a dtype".into()),
+            Self::Near { near, .. } => Some(format!("did you mean {}?", near.join(", "))),
+            Self::Remote(error) => error.hint(),
+            Self::Fs(error) => error.hint(),
             Self::Missing { .. } => Some("check the path".into()),
             Self::Json { error: JsonError::Syntax { hint, .. }, .. } => hint.map(str::to_string),
             Self::Json { error: JsonError::Duplicate { .. }, .. } => {

@@ -6,11 +6,13 @@
 pub mod code;
 mod compact;
 pub mod data;
+pub mod discover;
 pub mod download;
 mod error;
 mod flag;
 mod json;
 mod matrix;
+pub mod pulls;
 mod read;
 pub mod remote;
 

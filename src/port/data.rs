@@ -249,6 +249,15 @@ pub struct SetupRequest {
     pub model_type: Option<String>,
 }
 
+/// A port of the same model type that exists already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Duplicate {
+    /// The commit that the work starts from has it.
+    Upstream { path: String, commit: String },
+    /// A branch has it, and not as upstream does.
+    Branch { name: String, commit: String, subject: String, time: i64 },
+}
+
 /// The files that may be edited: the port and its test, relative to the checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowList {

@@ -36,6 +36,8 @@ pub enum PortError {
     Cancelled,
     #[error("there is no workspace yet")]
     NoWorkspace,
+    #[error("the branches of {checkout} cannot be read: {source}", checkout = checkout.display())]
+    Git { checkout: PathBuf, source: crate::git::GitError },
     #[error("{0}")]
     Internal(String),
     #[error(transparent)]
@@ -63,6 +65,7 @@ impl Explain for PortError {
             Self::Release(_) => Blame::Upstream,
             Self::NoPython { .. } | Self::NoUv { .. } | Self::NoGit | Self::Disk { .. } => Blame::Environment,
             Self::Step { .. } => Blame::Environment,
+            Self::Git { source, .. } => source.blame(),
             Self::Fs(error) => error.blame(),
         }
     }
@@ -88,6 +91,7 @@ impl Explain for PortError {
             Self::Release(_) => "set workspace.mlx_lm to a git URL or a clone".into(),
             Self::Cancelled => "run `mlxport setup` again: finished steps are kept".into(),
             Self::NoWorkspace => "run `mlxport setup`".into(),
+            Self::Git { source, .. } => return source.hint(),
             Self::Internal(_) => return None,
             Self::Fs(error) => return error.hint(),
         })

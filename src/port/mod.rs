@@ -8,6 +8,7 @@ mod checkout;
 mod context;
 pub mod data;
 pub mod doctor;
+mod duplicates;
 pub mod edit;
 mod error;
 pub mod job;
@@ -24,5 +25,6 @@ mod workspace;
 
 pub use branch::{check_model_type, open_branch, upstream_port};
 pub use data::{SetupEvent, SetupRequest, Workspace};
+pub use duplicates::duplicates;
 pub use error::{EditError, PortError};
 pub use setup::setup;

@@ -14,6 +14,7 @@ use super::input::Input;
 use super::jobs::{CHANNEL, JobTable};
 use super::keyboard::{Heard, Keyboard};
 use super::services::Services;
+use crate::app::pane::configs::discover::Taken;
 use crate::app::pane::{chat, configs};
 use crate::app::{Millis, Msg, PaneMsg, State, recorded, update};
 use crate::session::data::Live;
@@ -27,6 +28,8 @@ const FRAME_MS: Millis = 16;
 pub struct EventLoop {
     pub state: State,
     pub demo: Option<Demo>,
+    /// Where discovery starts by itself, and the variant that is taken already.
+    pub discover: Option<(String, Taken)>,
     services: Arc<Services>,
     front: Front,
     effects: Effects,
@@ -80,6 +83,7 @@ impl EventLoop {
         Ok(Self {
             state,
             demo: None,
+            discover: None,
             services,
             front,
             effects,
@@ -136,6 +140,10 @@ impl EventLoop {
 
     /// What the first frame must not wait for: the workspace is opened or built.
     fn start(&mut self) {
+        if let Some((model, taken)) = self.discover.take() {
+            let begin = configs::discover::Msg::Begin { model, taken: Some(taken) };
+            self.message(Msg::Post(PaneMsg::Configs(configs::Msg::Discover(begin))), Cause::Program);
+        }
         // Without an architecture there is nothing to build for: the person asks for it, or starts with a model.
         if self.state.facts.model_type.is_none() {
             let warnings = std::mem::take(&mut self.state.facts.warnings).into_iter();

@@ -3,6 +3,7 @@
 
 mod chat;
 mod configs;
+mod discover;
 mod harness;
 pub mod pr;
 mod setup;
@@ -119,6 +120,7 @@ impl JobTable {
                 Job::Source(job) => source::run(job, services, sink, cancel).await,
                 Job::Harness(job) => harness::run(job, services, sink, cancel).await,
                 Job::Configs(job) => configs::run(job, services, sink, cancel).await,
+                Job::Discover(job) => discover::run(job, services, sink, cancel).await,
                 Job::Pr(job) => pr::run(job, services, sink, cancel).await,
             }
         });

@@ -6,6 +6,7 @@
 
 pub mod backend;
 pub mod demo;
+pub mod discover;
 mod editor;
 mod effects;
 mod event_loop;

@@ -13,6 +13,7 @@ use super::jobs::{CHANNEL, keeper};
 use super::services::Services;
 use crate::app::State;
 use crate::app::keymap::Keymap;
+use crate::app::pane::configs::discover::Taken;
 use crate::config::{Provider, Settings, Terminal};
 use crate::session::data::{Header, Live};
 use crate::session::writer::WriterEvent;
@@ -28,6 +29,8 @@ pub struct Options {
     pub settings: Settings,
     pub start: Start,
     pub configs: Vec<PathBuf>,
+    /// Starts discovery from this, as typed; its own config is among `configs`.
+    pub discover: Option<(String, Taken)>,
     /// Where plain lines go; none takes the screen.
     pub plain: Option<fn(&str)>,
     /// Plays a recording.
@@ -55,6 +58,7 @@ impl Options {
             settings,
             start,
             configs: Vec::new(),
+            discover: None,
             plain: None,
             demo: None,
             farewell: None,
@@ -83,6 +87,7 @@ pub fn run(options: Options) -> Result<ExitCode, Report> {
         state.facts.demo = demo.as_ref().map(Demo::facts);
         let mut event_loop = EventLoop::new(state, services, front, writer, (to, messages))?;
         event_loop.demo = demo;
+        event_loop.discover = options.discover;
         if let Some(live) = live {
             event_loop.restore(&live, redactor(&options.settings));
         }

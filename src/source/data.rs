@@ -181,6 +181,33 @@ pub struct Near {
     pub reasons: Vec<String>,
 }
 
+/// A line of the tables by which mlx-lm sends a model type to another's module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remap {
+    pub from: String,
+    /// Only for this class of `architectures`.
+    pub class: Option<String>,
+    pub to: String,
+    /// Of `mlx_lm/utils.py`.
+    pub line: u32,
+}
+
+/// What stands in for a port already, or may.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Standin {
+    /// mlx-lm sends the type to another's module.
+    Remapped(Remap),
+    /// The reference takes every class that computes from one other model, unchanged.
+    Unchanged {
+        parent: String,
+        classes: Vec<String>,
+        /// mlx-lm has a module for the parent.
+        ported: bool,
+    },
+    /// An accepted port of nearly the same modules and config keys.
+    Alike(Near),
+}
+
 /// One base class followed to its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inherited {

@@ -6,6 +6,7 @@
 //!
 //! Look next: [`parse`] (text to [`data::SourceDoc`]), [`place`] (module path to line), [`pair`] (reference to port).
 
+mod alias;
 pub mod data;
 mod expr;
 mod highlight;
@@ -23,6 +24,7 @@ mod standing;
 mod symbols;
 pub mod syntax;
 
+pub use alias::{remappings, standins};
 pub use data::{Hit, Inherited, LoadedSource, Near, ReferenceFiles};
 pub use inherit::inherited;
 pub use load::{SourceError, load, reference_files};
@@ -32,5 +34,5 @@ pub use parse::{Reader, parse};
 pub use place::{Place, place};
 pub use reads::{class_defaults, reads_of};
 pub use search::search;
-pub use standing::portable;
+pub use standing::{portable, type_of_class};
 pub use symbols::{definition, enclosing, fuzzy, lookup, top_class};

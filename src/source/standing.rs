@@ -21,6 +21,31 @@ pub fn portable(transformers: &Path, model_type: &str) -> Result<(), SourceError
     judge(&configurations, &text("modeling_auto.py"), model_type)
 }
 
+/// Finds the model_type of a class of `architectures`, such as `Qwen3ForCausalLM`, in transformers' table of decoders.
+pub fn type_of_class(transformers: &Path, class: &str) -> Option<String> {
+    let path = transformers.join("models/auto/modeling_auto.py");
+    let text = std::fs::read_to_string(path).ok()?;
+    let types = types_of(&text, class);
+    // Several types may share a class (`llama` and `code_llama`): the one that the class is named after.
+    let plain = |text: &str| text.to_lowercase().replace(['_', '-'], "");
+    let own = types.iter().find(|name| plain(class).starts_with(&plain(name)));
+    own.or(types.first()).map(ToString::to_string)
+}
+
+fn types_of<'a>(text: &'a str, class: &str) -> Vec<&'a str> {
+    let rows = text
+        .lines()
+        .skip_while(|line| !line.starts_with("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"))
+        .skip(1)
+        .take_while(|line| !line.starts_with(')'));
+    rows.filter_map(|line| {
+        let mut texts = line.split('"').skip(1).step_by(2);
+        let (name, of) = (texts.next()?, texts.next()?);
+        (of == class).then_some(name)
+    })
+    .collect()
+}
+
 fn judge(configurations: &str, modeling: &str, model_type: &str) -> Result<(), SourceError> {
     let known = table(configurations, "CONFIG_MAPPING_NAMES");
     let causal = table(modeling, "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES");
@@ -127,6 +152,19 @@ mod tests {
                  model_type, such as arcee",
             ]
         );
+    }
+
+    #[test]
+    fn a_class_leads_to_its_model_type() {
+        let text = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = OrderedDict(\n    [\n        (\"code_llama\", \"LlamaForCausalLM\"),\n        \
+            (\"llama\", \"LlamaForCausalLM\"),\n    ]\n)\nOTHER = OrderedDict(\n    [\n        (\"vit\", \"ViT\"),\n    ]\n)\n";
+        assert_eq!(types_of(text, "LlamaForCausalLM"), ["code_llama", "llama"]);
+        assert_eq!(types_of(text, "ViT"), [] as [&str; 0]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let auto = folder.path().join("models/auto");
+        crate::util::fs::write_atomic(&auto.join("modeling_auto.py"), text.as_bytes()).expect("written");
+        assert_eq!(type_of_class(folder.path(), "LlamaForCausalLM").as_deref(), Some("llama"));
+        assert_eq!(type_of_class(folder.path(), "NoSuchForCausalLM"), None);
     }
 
     #[test]

@@ -128,7 +128,7 @@ fn what_is_no_config_says_what_to_give() {
     let error = hub::read(folder.path()).expect_err("no config.json");
     assert!(matches!(error, HubError::NoConfig { .. }));
     let report = Report::from(&hub::read(Path::new("arcee-ai/AFM-4.5B")).expect_err("a Hub id"));
-    assert!(report.hint.is_some_and(|hint| hint.contains("Hub is not read yet")));
+    assert!(report.hint.is_some_and(|hint| hint.contains("mlxport discover")));
     assert_eq!(
         hub::read(Path::new("nothing.json")).expect_err("missing").hint().as_deref(),
         Some("check the path")

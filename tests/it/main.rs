@@ -9,6 +9,7 @@ mod config;
 mod configs;
 mod demo;
 mod detached;
+mod discover;
 mod docs;
 mod download;
 mod families;

@@ -1,6 +1,7 @@
 //! Configs and their matrix as plain data.
 
 mod code;
+pub mod discover;
 mod download;
 mod remote;
 mod repo;

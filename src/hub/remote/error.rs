@@ -75,6 +75,18 @@ impl RemoteError {
         }
     }
 
+    /// Tells whether it is about one repository alone, so that asking for others still makes sense.
+    pub fn is_of_repo(&self) -> bool {
+        matches!(
+            self,
+            Self::Gated { .. }
+                | Self::NoRepo { .. }
+                | Self::NoRevision { .. }
+                | Self::NoFile { .. }
+                | Self::Forbidden { .. }
+        )
+    }
+
     /// Gives why, in few words, for a countdown.
     pub(super) fn short(&self) -> String {
         match self {

@@ -15,17 +15,20 @@ pub enum Layer {
     Matrix,
     /// Who reads each key, and what moves when it changes.
     Ledger,
+    /// The checkpoints of the architecture on the Hub.
+    Discover,
 }
 
 impl Layer {
     /// All layers, in the order of the tabs and of the number keys.
-    pub const ALL: [Self; 2] = [Self::Matrix, Self::Ledger];
+    pub const ALL: [Self; 3] = [Self::Matrix, Self::Ledger, Self::Discover];
 
     /// The word on its tab.
     pub fn title(self) -> &'static str {
         match self {
             Self::Matrix => "Matrix",
             Self::Ledger => "Ledger",
+            Self::Discover => "Discover",
         }
     }
 
@@ -34,6 +37,7 @@ impl Layer {
         match self {
             Self::Matrix => "matrix",
             Self::Ledger => "ledger",
+            Self::Discover => "discover",
         }
     }
 
@@ -41,6 +45,7 @@ impl Layer {
     pub(super) fn of(kind: JobKind) -> Self {
         match kind {
             JobKind::LoadConfigs => Self::Matrix,
+            JobKind::Discover | JobKind::Look(_) => Self::Discover,
             _ => Self::Ledger,
         }
     }

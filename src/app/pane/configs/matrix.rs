@@ -216,7 +216,10 @@ impl State {
             Typing::Search(_) => {}
             Typing::Path(editor) => {
                 let text = editor.text().trim().to_string();
-                if !text.is_empty() {
+                if is_repository(&text) {
+                    let msg = super::Msg::Discover(super::discover::Msg::Named(text));
+                    ctx.post(PaneMsg::Configs(msg));
+                } else if !text.is_empty() {
                     let path = PathBuf::from(text);
                     if !ctx.facts.configs.contains(&path) {
                         ctx.facts.configs.push(path);
@@ -277,6 +280,12 @@ impl State {
         ctx.post(PaneMsg::Source(source::Msg::FindKey { key }));
         ctx.post(PaneMsg::Focus(PaneId::Source));
     }
+}
+
+/// A link, or `owner/name` as no path is written; the job that reads it looks for a file of that name first.
+fn is_repository(text: &str) -> bool {
+    let is_path = text.starts_with(['.', '/', '~']) || text.ends_with(".json") || text.ends_with('/');
+    text.contains("://") || (!is_path && text.matches('/').count() == 1)
 }
 
 impl Pane for State {

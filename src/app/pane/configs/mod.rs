@@ -4,6 +4,7 @@
 //! in `ui/pane/configs`. To add one: a variant of [`Layer`], a field of [`State`], its arms below, its rows in [`ROWS`]. Its
 //! rows name its own context ([`Layer::context`]), so that a key means something in the layer that is shown only.
 
+pub mod discover;
 mod layer;
 pub mod ledger;
 pub mod matrix;
@@ -30,6 +31,9 @@ pub enum Msg {
     KeysRead(Reads),
     Matrix(matrix::Msg),
     Ledger(ledger::Msg),
+    Discover(discover::Msg),
+    /// Variants were taken: their configs are read and shown.
+    Taken,
 }
 
 /// What its rows of the registry ask for.
@@ -40,6 +44,7 @@ pub enum Action {
     Turn(i32),
     Matrix(matrix::Action),
     Ledger(ledger::Action),
+    Discover(discover::Action),
 }
 
 const fn own(id: &'static str, text: &'static str, keys: &'static [&'static str], act: Action) -> Binding {
@@ -50,12 +55,13 @@ const fn own(id: &'static str, text: &'static str, keys: &'static [&'static str]
 const ACTIONS: &[Binding] = &[
     own("configs.matrix", "Show the matrix", &["1"], Action::Show(Layer::Matrix)),
     own("configs.ledger", "Show the ledger", &["2"], Action::Show(Layer::Ledger)),
+    own("configs.discover", "Show the checkpoints on the Hub", &["3"], Action::Show(Layer::Discover)),
     own("configs.next-layer", "Next layer", &["]"], Action::Turn(1)),
     own("configs.previous-layer", "Previous layer", &["["], Action::Turn(-1)),
 ];
 
 /// Its rows of the registry, by layer.
-pub const ROWS: &[&[Binding]] = &[ACTIONS, matrix::ACTIONS, ledger::ACTIONS];
+pub const ROWS: &[&[Binding]] = &[ACTIONS, matrix::ACTIONS, ledger::ACTIONS, discover::ACTIONS];
 
 /// The pane's state.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +69,7 @@ pub struct State {
     pub layer: Layer,
     pub matrix: matrix::State,
     pub ledger: ledger::State,
+    pub discover: discover::State,
 }
 
 /// Rows that the pane itself takes: the tab line.
@@ -74,6 +81,10 @@ impl State {
         match action {
             Action::Show(layer) => self.layer = layer,
             Action::Turn(by) => self.layer = self.layer.turned(by),
+            Action::Discover(action) => {
+                self.layer = Layer::Discover;
+                inside(ctx, |ctx| self.discover.act(action, ctx));
+            }
             Action::Matrix(action) => {
                 self.layer = Layer::Matrix;
                 inside(ctx, |ctx| self.matrix.act(action, ctx));
@@ -95,6 +106,16 @@ impl State {
             }
             Msg::Matrix(msg) => self.matrix.on(msg, ctx),
             Msg::Ledger(msg) => self.ledger.on(msg, ctx),
+            Msg::Discover(msg) => {
+                if matches!(msg, discover::Msg::Begin { .. }) {
+                    self.layer = Layer::Discover;
+                }
+                self.discover.on(msg, ctx);
+            }
+            Msg::Taken => {
+                self.layer = Layer::Matrix;
+                self.matrix.load(ctx);
+            }
         });
     }
 
@@ -102,6 +123,7 @@ impl State {
         match self.layer {
             Layer::Matrix => &self.matrix,
             Layer::Ledger => &self.ledger,
+            Layer::Discover => &self.discover,
         }
     }
 
@@ -109,6 +131,7 @@ impl State {
         match layer {
             Layer::Matrix => &mut self.matrix,
             Layer::Ledger => &mut self.ledger,
+            Layer::Discover => &mut self.discover,
         }
     }
 
@@ -176,7 +199,7 @@ impl Pane for State {
     }
 
     fn save(&self) -> serde_json::Value {
-        serde_json::json!({"layer": self.layer, "matrix": self.matrix.save(), "ledger": self.ledger.save()})
+        serde_json::json!({"layer": self.layer, "matrix": self.matrix.save(), "ledger": self.ledger.save(), "discover": self.discover.save()})
     }
 
     fn restore(&mut self, saved: &serde_json::Value, ctx: &mut Ctx<'_>) {

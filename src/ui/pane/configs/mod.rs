@@ -1,5 +1,6 @@
 //! Draws the pane of [`crate::app::pane::configs`]: the line of tabs, and the layer that is shown.
 
+mod discover;
 mod ledger;
 mod matrix;
 
@@ -20,6 +21,7 @@ pub fn subtitle(state: &App) -> String {
     let words = match pane.layer {
         Layer::Matrix => matrix::subtitle(&pane.matrix),
         Layer::Ledger => ledger::subtitle(&pane.ledger),
+        Layer::Discover => discover::subtitle(&pane.discover),
     };
     let alarms = match pane.ledger.alarms() {
         0 => String::new(),
@@ -38,6 +40,7 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, state: &State, _view: &mut View) {
         match state.layer {
             Layer::Matrix => matrix::draw(canvas, &state.matrix),
             Layer::Ledger => ledger::draw(canvas, &state.ledger),
+            Layer::Discover => discover::draw(canvas, &state.discover),
         }
     }
     canvas.area = whole;
