@@ -1,5 +1,7 @@
 //! Collects findings while the rules run.
 
+use std::collections::HashSet;
+
 use super::data::{Finding, Linted, NotJudged, Severity};
 use super::rules::Rule;
 use super::subject::Subject;
@@ -89,8 +91,17 @@ impl Found {
         self.here = 0;
     }
 
+    /// What ruff finds, `# noqa` takes back on its line.
     pub(super) fn finish(mut self, subject: &Subject) -> Linted {
         self.close();
+        let silenced: HashSet<u32> = subject
+            .syntax
+            .comments()
+            .filter(|comment| comment.text().contains("noqa"))
+            .map(|comment| comment.line())
+            .collect();
+        self.findings
+            .retain(|finding| !(finding.source.contains("ruff") && silenced.contains(&finding.line)));
         self.findings.sort_by_key(|finding| (finding.line, finding.column, finding.severity));
         Linted {
             path: subject.path.to_string_lossy().into_owned(),

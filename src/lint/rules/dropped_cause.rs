@@ -19,13 +19,14 @@ pub static RULE: Rule = Rule {
 
 fn judge(subject: &Subject, found: &mut Found) {
     for raise in subject.syntax.of_kind("raise_statement") {
-        let handled = raise
-            .ancestors()
-            .take_while(|node| node.kind() != "function_definition")
-            .any(|node| node.kind() == "except_clause");
+        let mut around = raise.ancestors().take_while(|node| node.kind() != "function_definition");
+        let Some(handler) = around.find(|node| node.kind() == "except_clause") else { continue };
         let Some(what) = raise.children().next() else { continue };
-        let again = what.kind() == "identifier" && what.text().chars().all(|c| !c.is_uppercase());
-        if handled && !again && raise.child("cause").is_none() {
+        let again = handler
+            .below()
+            .find(|node| node.kind() == "as_pattern_target")
+            .is_some_and(|name| name.text() == what.text());
+        if !again && raise.child("cause").is_none() {
             found.at(raise, format!("`{}` loses the exception that it answers", raise.quoted()));
         }
     }

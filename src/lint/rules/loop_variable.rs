@@ -23,9 +23,7 @@ fn judge(subject: &Subject, found: &mut Found) {
         let (Some(left), Some(body)) = (walk.child("left"), walk.child("body")) else { continue };
         let bound = left.below().chain([left]).filter(|node| node.kind() == "identifier");
         for node in bound.filter(|node| node.name_use() == Use::Binds && !node.text().starts_with('_')) {
-            let place = walk.around("function_definition").unwrap_or(body);
-            // Read after the loop it may be meant; ruff is as careful.
-            if !reads(body, node.text()) && !reads(place, node.text()) {
+            if !reads(body, node.text()) {
                 found.at(node, format!("{} is never read in the loop", node.text()));
             }
         }

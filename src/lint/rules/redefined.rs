@@ -1,10 +1,13 @@
 //! A function or class that a second one of the same name replaces.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use super::super::data::Severity;
 use super::super::found::Found;
 use super::super::subject::Subject;
 use super::{ANY, Rule};
-use crate::source::syntax::Node;
+use crate::source::syntax::{Node, Use};
 
 pub static RULE: Rule = Rule {
     id: "L8-redefined",
@@ -21,15 +24,26 @@ pub static RULE: Rule = Rule {
 fn judge(subject: &Subject, found: &mut Found) {
     let blocks = subject.syntax.nodes().filter(|node| matches!(node.kind(), "module" | "block"));
     for block in blocks {
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen: HashMap<&str, Node<'_>> = HashMap::new();
         for node in block.children().filter(|node| is_definition(*node)) {
             let name = node.child("name").map_or("", Node::text);
-            if seen.contains(&name) {
+            if let Some(before) = seen.insert(name, node)
+                && !is_read(block, name, before.bytes().end..node.bytes().start)
+            {
                 found.at(node, format!("{name} is defined a second time here"));
             }
-            seen.push(name);
         }
     }
+}
+
+/// A definition that is used before the next one of its name had a purpose.
+fn is_read(block: Node<'_>, name: &str, between: Range<usize>) -> bool {
+    block.below().any(|node| {
+        between.contains(&node.bytes().start)
+            && node.kind() == "identifier"
+            && node.text() == name
+            && node.name_use() == Use::Reads
+    })
 }
 
 /// Decorated ones may be meant: a property's setter, an overload.

@@ -83,11 +83,11 @@ eval exec exit filter float format frozenset getattr globals hasattr hash help h
 iter len license list locals map max memoryview min next object oct open ord pow print property quit range repr \
 reversed round set setattr slice sorted staticmethod str sum super tuple type vars zip __import__ _ NotImplemented \
 Ellipsis None True False ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup BlockingIOError \
-BrokenPipeError BufferError BytesWarning ChildProcessError ConnectionError DeprecationWarning EOFError EnvironmentError \
+BrokenPipeError ConnectionAbortedError ConnectionRefusedError ConnectionResetError BufferError BytesWarning ChildProcessError ConnectionError DeprecationWarning EOFError EnvironmentError \
 Exception ExceptionGroup FileExistsError FileNotFoundError FloatingPointError FutureWarning GeneratorExit IOError \
 ImportError ImportWarning IndentationError IndexError InterruptedError IsADirectoryError KeyError KeyboardInterrupt \
 LookupError MemoryError ModuleNotFoundError NameError NotADirectoryError NotImplementedError OSError OverflowError \
 PermissionError ProcessLookupError RecursionError ReferenceError ResourceWarning RuntimeError RuntimeWarning \
-StopAsyncIteration StopIteration SyntaxError SyntaxWarning SystemError SystemExit TabError TimeoutError TypeError \
+StopAsyncIteration StopIteration PendingDeprecationWarning PythonFinalizationError SyntaxError SyntaxWarning SystemError SystemExit TabError TimeoutError TypeError \
 UnboundLocalError UnicodeDecodeError UnicodeEncodeError UnicodeError UnicodeTranslateError UnicodeWarning UserWarning \
-ValueError Warning ZeroDivisionError";
+ValueError Warning WindowsError EncodingWarning __annotations__ __path__ __loader__ ZeroDivisionError";

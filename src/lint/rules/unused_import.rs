@@ -20,20 +20,14 @@ pub static RULE: Rule = Rule {
 fn judge(subject: &Subject, found: &mut Found) {
     let again = |alias: &str, module: &str| alias == module.rsplit('.').next().unwrap_or(module);
     for import in subject.syntax.imports() {
-        let tried = import.node.ancestors().any(|node| node.kind() == "try_statement");
         let aliased = import.node.kind() == "aliased_import";
         // `from x import y as y` says that the name is meant for others.
         let exported = aliased && again(import.alias, import.name.unwrap_or_default());
-        if import.module == "__future__" || tried || exported || import.alias == "*" {
+        if import.module == "__future__" || exported || import.alias == "*" {
             continue;
         }
-        if !subject.syntax.reads_name(import.alias) && !silenced(subject, import.spot.line) {
+        if !subject.syntax.reads_name(import.alias) {
             found.at(import.node, format!("{} is imported and never used", import.alias));
         }
     }
-}
-
-/// `# noqa` on the line, or on the line where the statement ends.
-fn silenced(subject: &Subject, line: u32) -> bool {
-    subject.syntax.comments().any(|comment| comment.line() == line && comment.text().contains("noqa"))
 }

@@ -36,12 +36,16 @@ fn judge(subject: &Subject, found: &mut Found) {
         if read.contains("locals") {
             continue;
         }
-        let mut told: Vec<&str> = Vec::new();
-        for (node, what) in &names {
+        // The last binding counts, as for ruff: a name that a tuple takes later may be needed there.
+        let mut seen: HashSet<&str> = HashSet::new();
+        let own = names
+            .iter()
+            .rev()
+            .filter(|(node, what)| *what == Use::Binds && node.scope() == Some(function.0))
+            .filter(|(node, _)| seen.insert(node.text()));
+        for (node, _) in own.filter(|(node, _)| is_plain(*node)) {
             let name = node.text();
-            let own = node.scope() == Some(function.0) && *what == Use::Binds && is_plain(*node);
-            if own && !name.starts_with('_') && !told.contains(&name) && !read.contains(name) {
-                told.push(name);
+            if !name.starts_with('_') && !read.contains(name) {
                 found.at(*node, format!("{name} is given a value that nothing reads"));
             }
         }
@@ -53,8 +57,15 @@ fn is_declared(node: Node<'_>) -> bool {
     node.parent().is_some_and(|parent| matches!(parent.kind(), "global_statement" | "nonlocal_statement"))
 }
 
-/// `x = …`, `with … as x`, `except … as x`: not an unpacked tuple, whose other parts may be needed.
+/// `x = …`, `x, y = 1, 2`, `with … as x`, `except … as x`: not a tuple that is taken apart, whose other parts may be needed.
 fn is_plain(node: Node<'_>) -> bool {
-    let binds = ["assignment", "as_pattern_target", "named_expression"];
-    node.parent().is_some_and(|parent| binds.contains(&parent.kind()))
+    let Some(parent) = node.parent() else { return false };
+    match parent.kind() {
+        "assignment" | "as_pattern_target" | "named_expression" => true,
+        "pattern_list" => {
+            let value = parent.parent().and_then(|assignment| assignment.child("right"));
+            value.is_some_and(|value| value.kind() == "expression_list")
+        }
+        _ => false,
+    }
 }
