@@ -5,6 +5,7 @@ A fault ends the stage, not the child: the next stage is asked of the same loade
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import time
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from mlxport_harness import states
+from mlxport_harness.battery.trim import trim
 
 Answer = tuple[dict[str, np.ndarray], dict[str, Any]]
 
@@ -33,13 +35,17 @@ def loop(
     commands: Any,
     fault: Callable[[BaseException], dict[str, Any]],
 ) -> None:
+    gc.freeze()  # a collection writes to every object it looks at, and a fork's are shared until written
     for number, line in enumerate(commands):
         request = json.loads(line)
         began = time.perf_counter()
         try:
             arrays, meta = handlers[request.pop("stage")](**request)
             states.save(out / f"{number}.bin", arrays, meta)
+            del arrays, meta
             reply = {"file": f"{number}.bin"}
         except BaseException as error:
             reply = {"fault": fault(error)}
-        emit(reply | {"seconds": time.perf_counter() - began})
+        seconds = time.perf_counter() - began
+        trim()
+        emit(reply | {"seconds": seconds})

@@ -18,6 +18,7 @@ from mlxport_harness.battery import estimate, judge, manifest, results, summary
 from mlxport_harness.battery.case import Case, Outcome
 from mlxport_harness.battery.checkpoint import Checkpoint, find, inspect
 from mlxport_harness.battery.plan import Test, choose
+from mlxport_harness.battery.trim import trim
 from mlxport_harness.errors import Failure, PortFault
 from mlxport_harness.twin.target import _port_path
 
@@ -140,6 +141,7 @@ def _one(case: Case, test: Test) -> Outcome:
         text = f"The recording of {test.id} cannot be read: {type(error).__name__}: {error}"
         record = case.record(test, "fail", error={"kind": "port", "text": text[:400], "hint": ""})
         found = Outcome(record, "", 1, f"{text}\n")
+    trim()
     found.record["wall_seconds"] = time.monotonic() - began
     found.record.setdefault("decides", test.decides)
     return found

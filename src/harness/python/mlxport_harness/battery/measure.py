@@ -96,7 +96,7 @@ def upstream_predictions(reference: np.ndarray, port: np.ndarray) -> dict[str, A
     for left, right in zip(reference, port, strict=True):
         gap = np.abs(left - right)
         share = gap / (np.abs(left) + 1e-8)
-        largest, smallest = max(largest, float(gap.max())), min(smallest, float(gap.min()))
+        largest, smallest = float(np.maximum(largest, gap.max())), min(smallest, float(gap.min()))
         total, count = total + float(gap.sum(dtype=np.float64)), count + gap.size
         ratio = [
             min(ratio[0], float(share.min())),
@@ -134,21 +134,29 @@ def upstream_layers(
         for n, pair in enumerate(zip(reference, port, strict=True))
     ]
     for name, left, right in [*pairs, ("logits", *logits)]:
-        gap, size = np.abs(left - right), float(np.abs(left).max())
-        share = float(gap.max()) / size if size > 0 else float("inf")
+        gap, total = 0.0, 0.0
+        for one, other in zip(left, right, strict=True):
+            apart = np.abs(one - other)
+            gap, total = float(np.maximum(gap, apart.max())), total + float(apart.sum(dtype=np.float64))
+        size = _largest(left)
+        share = gap / size if size > 0 else float("inf")
         status = "ok" if share < 0.01 else "warn" if share < 0.10 else "DIVERGED"
         rows.append(
             {
                 "pos": name,
-                "max_diff": float(gap.max()),
-                "mean_diff": float(gap.mean()),
+                "max_diff": gap,
+                "mean_diff": total / left.size,
                 "max_reference": size,
-                "max_port": float(np.abs(right).max()),
+                "max_port": _largest(right),
                 "relative": share,
                 "status": status,
             }
         )
     return rows
+
+
+def _largest(values: np.ndarray) -> float:
+    return float(np.maximum(values.max(), -values.min()))
 
 
 def repetition(tokens: np.ndarray) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """Runs a command and meters its whole process tree: time, processor time, bytes read, peak memory (Linux).
 
 Bytes read are what `read` calls moved plus the resident part of mapped weight files, each process for
-itself: a file that is mapped is not read by calls. Memory is the tree's proportional share (PSS), so that
-pages shared by a parent and its fork count once.
+itself: a file that is mapped is not read by calls. Memory is the tree's own: anonymous pages in proportion,
+so that pages shared by a parent and its fork count once, and the resident pages of mapped files, once a
+file. What other processes of the machine map (the same libraries, say) changes nothing.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import resource
 import subprocess
 import time
@@ -15,6 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 EVERY = 0.1
+SHARE = 4  # sampling takes at most a fifth of one processor
+MAPPING = re.compile(
+    rb"^[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ (\d+) *(.*)\n(?:.*\n)*?Rss: +(\d+) kB\nPss: +(\d+) kB\n"
+    rb"Pss_Dirty: +(\d+) kB\n(?:.*\n)*?Anonymous: +(\d+) kB\n",
+    re.MULTILINE,
+)
 
 
 @dataclass
@@ -49,12 +57,14 @@ def run(command: list[str], env: dict[str, str], timeout: float, logs: Path) -> 
             command, env=env, stdout=out, stderr=err, stdin=subprocess.DEVNULL, start_new_session=True
         )
         while process.poll() is None:
+            sampled = time.process_time()
             _sample(process.pid, found)
+            sampled = time.process_time() - sampled
             if time.monotonic() - began > timeout:
                 os.killpg(process.pid, 9)
                 process.wait()
                 break
-            time.sleep(EVERY)
+            time.sleep(max(EVERY, SHARE * sampled))
     found.seconds, found.cpu_seconds = time.monotonic() - began, _cpu() - used
     found.read = _read_calls() - read + sum(found._mapped.values())
     found.exit_code = process.returncode
@@ -64,13 +74,38 @@ def run(command: list[str], env: dict[str, str], timeout: float, logs: Path) -> 
 
 
 def _sample(root: int, found: Metered) -> None:
-    total = 0
+    own, files = 0, {}
     for pid in _tree(root):
-        total += _pss(pid)
-        for name, size in _weights(pid).items():
-            key = (pid, name)
-            found._mapped[key] = max(found._mapped.get(key, 0), size)
-    found.peak = max(found.peak, total)
+        anonymous, mapped = memory(pid)
+        own += anonymous
+        for name, size in mapped.items():
+            files[name] = max(files.get(name, 0), size)
+            if name.endswith(b".safetensors"):
+                key = (pid, name.decode(errors="replace"))
+                found._mapped[key] = max(found._mapped.get(key, 0), size)
+    found.peak = max(found.peak, own + sum(files.values()))
+
+
+def memory(pid: int) -> tuple[int, dict[bytes, int]]:
+    """Bytes of anonymous pages, in proportion, and resident bytes of each mapped file as it is on disk."""
+    try:
+        listing = Path(f"/proc/{pid}/smaps").read_bytes()
+    except OSError:
+        return 0, {}
+    own, files = 0, {}
+    for inode, name, rss, pss, dirty, anonymous in MAPPING.findall(listing):
+        if inode == b"0":
+            own += int(pss) << 10
+        elif rss != b"0":
+            # What the process changed of a file is its own; a file just written is dirty, but not that.
+            own += min(int(dirty), int(anonymous)) << 10
+            files[name] = files.get(name, 0) + ((int(rss) - int(anonymous)) << 10)
+    return own, files
+
+
+def works() -> bool:
+    """Whether the system's listing has what is counted."""
+    return memory(os.getpid())[0] > 0
 
 
 def _tree(root: int) -> list[int]:
@@ -84,33 +119,6 @@ def _tree(root: int) -> list[int]:
         except (OSError, ValueError):
             continue
     return found
-
-
-def _pss(pid: int) -> int:
-    try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) << 10
-    except (OSError, ValueError):
-        pass
-    return 0
-
-
-def _weights(pid: int) -> dict[str, int]:
-    """Resident bytes of mapped safetensors files; the long listing is read only when there is one."""
-    try:
-        if ".safetensors" not in Path(f"/proc/{pid}/maps").read_text():
-            return {}
-        found: dict[str, int] = {}
-        name = ""
-        for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
-            if "-" in line.partition(" ")[0]:
-                name = line.split(maxsplit=5)[-1] if ".safetensors" in line else ""
-            elif name and line.startswith("Rss:"):
-                found[name] = found.get(name, 0) + (int(line.split()[1]) << 10)
-        return found
-    except (OSError, ValueError):
-        return {}
 
 
 def _read_calls() -> int:

@@ -222,7 +222,6 @@ def _streamed(model: Any) -> Any:
     """A float32 pass over narrower weights: each layer is wide while it runs.
 
     What is around the layers is wide throughout, so the stream, masks and rotations are float32 as well.
-    Narrowing again loses nothing: the values came from there.
     """
     layers = _layers(model)
     inside = {id(p) for layer in layers for p in layer.parameters()}
@@ -230,26 +229,33 @@ def _streamed(model: Any) -> Any:
     kept: dict[int, list[tuple[Any, Any]]] = {}
 
     def widen(module: Any, _args: Any) -> None:
-        kept[id(module)] = [(p, p.dtype) for p in module.parameters() if p.is_floating_point()]
-        for parameter, _ in kept[id(module)]:
-            parameter.data = parameter.data.float()
+        kept[id(module)] = _float32(module.parameters())
 
     def narrow(module: Any, _args: Any, _output: Any) -> None:
-        for parameter, kind in kept.pop(id(module)):
-            parameter.data = parameter.data.to(kind)
+        _put_back(kept.pop(id(module)))
 
-    before = [(p, p.dtype) for p in outer]
     hooks = [layer.register_forward_pre_hook(widen) for layer in layers]
     hooks += [layer.register_forward_hook(narrow) for layer in layers]
+    before = _float32(outer)
     try:
-        for parameter in outer:
-            parameter.data = parameter.data.float()
         yield
     finally:
         for hook in hooks:
             hook.remove()
-        for parameter, kind in before:
-            parameter.data = parameter.data.to(kind)
+        _put_back(before)
+
+
+def _float32(parameters: Any) -> list[tuple[Any, Any]]:
+    """Widens, and gives what was there: pages of the mapped file, which a narrowed copy would double."""
+    before = [(p, p.data) for p in parameters if p.is_floating_point()]
+    for parameter, narrow in before:
+        parameter.data = narrow.float()
+    return before
+
+
+def _put_back(before: list[tuple[Any, Any]]) -> None:
+    for parameter, narrow in before:
+        parameter.data = narrow
 
 
 def _layers(model: Any) -> list[Any]:
