@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mlxport_harness import sweep
+from mlxport_harness import answered, sweep
 from mlxport_harness.battery import bench as battery_bench
 from mlxport_harness.battery import bench_twin
 from mlxport_harness.battery import cli as battery_cli
@@ -23,7 +23,7 @@ from mlxport_harness.mutants import cli as mutants
 from mlxport_harness.preload import environment
 from mlxport_harness.shard import cli as shard_cli
 from mlxport_harness.speed import cli as speed_cli
-from mlxport_harness.wire import protect_stdout, write_line
+from mlxport_harness.wire import protect_stdout
 
 BENCHES = {"battery": battery_bench.main, "mutants": mutants.main, "twin": bench_twin.main}
 
@@ -121,7 +121,7 @@ def _check(out: int, options: argparse.Namespace) -> int:
             final = worker.one(request)
         finally:
             worker.spawner.close()
-    return _report(out, options, final)
+    return answered.run(out, options, final)
 
 
 def _request(options: argparse.Namespace, scratch: str) -> dict[str, Any]:
@@ -162,39 +162,3 @@ PARAMS = {"twin": _twin_params, "load": lambda options: {}}
 def _progress(message: dict[str, Any]) -> None:
     if message["type"] in ("progress", "log"):
         print(message["text"], file=sys.stderr)
-
-
-def _report(out: int, options: argparse.Namespace, final: dict[str, Any]) -> int:
-    if final["type"] != "done":
-        error = {k: final.get(k, "") for k in ("kind", "text", "hint")}
-        empty = {"schema": 1, "run_id": "cli", "model_type": options.model_type, "variant": None}
-        if options.json:
-            write_line(
-                out, {**empty, "verdict": "could_not_run", "checks": [], "environment": {}, "error": error}
-            )
-        print(f"{error['kind']}: {error['text']}\n{error['hint']}".rstrip(), file=sys.stderr)
-        return 2
-    result = final["result"]
-    if options.json:
-        write_line(out, result)
-    else:
-        os.write(out, "".join(f"{line}\n" for line in _lines(result)).encode())
-    return {"pass": 0, "could_not_run": 2}.get(result["verdict"], 1)
-
-
-def _lines(result: dict[str, Any]) -> list[str]:
-    lines = []
-    wide = max((len(check["id"]) for check in result["checks"]), default=0)
-    for check in result["checks"]:
-        figure = f"{check['figure']:.2g}" if isinstance(check["figure"], float) else str(check["figure"])
-        floor = f"  floor {check['floor']:.2g}" if check.get("floor") else ""
-        bar = f"bar {check['bar']:g}" if check["bar"] is not None else ""
-        head = f"{check['id']:{wide}} {check['twin']:10} {check['verdict']:14}{figure:>10}  {bar}{floor}"
-        lines.append(head.rstrip())
-        if check["error"]:
-            lines.append(f"    {check['error']['text']}")
-        if check["first_divergence"]:
-            place = check["first_divergence"]
-            lines.append(f"    first divergence: {place['module']}  {place['reference']}  {place['port']}")
-        lines += [f"    finding: {finding['text']}" for finding in check["findings"]]
-    return [*lines, f"verdict: {result['verdict']}  {result['model_type']}, {result['variant']}"]

@@ -14,47 +14,42 @@ import string
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from mlxport_harness import preload
-from mlxport_harness.battery import facts, meter
-from mlxport_harness.battery.bench import LIMIT, SCRIPTS, environment, scripts_at
+from mlxport_harness import answered, preload
+from mlxport_harness.battery import upstream_run
+from mlxport_harness.battery.upstream_run import SCRIPTS, Upstream
 from mlxport_harness.errors import Failure
-from mlxport_harness.wire import write_line
 
 
 def add(families: Any) -> None:
     twin = families.add_parser("twin", help="the time of upstream's three scripts on a twin's folder")
     twin.add_argument("model_type")
-    twin.add_argument("--upstream-harness", help="a clone of upstream's harness: its own scripts are run")
+    upstream_run.flags(twin)
     twin.add_argument("--runs", type=int, default=3, help="of each script; the best counts")
     twin.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
 def main(out: int, options: argparse.Namespace) -> int:
-    try:
+    def measured() -> tuple[dict[str, Any], str]:
         found = bench(options)
-    except Failure as failure:
-        print(f"{failure.kind}: {failure.text}\n{failure.hint}".rstrip(), file=sys.stderr)
-        return 2
-    if options.json:
-        write_line(out, found)
-    else:
         each = ", ".join(f"{name} {one['seconds']:.2f} s" for name, one in found["scripts"].items())
         text = f"{found['model_type']}: upstream's scripts {found['upstream']}: {each}; "
-        os.write(out, f"{text}together {found['seconds']:.2f} s\n".encode())
-    return 0
+        return found, f"{text}together {found['seconds']:.2f} s"
+
+    return answered.bench(out, options, measured)
 
 
 def bench(options: argparse.Namespace) -> dict[str, Any]:
-    scripts = scripts_at(options.upstream_harness)
+    upstream = upstream_run.Upstream(options.upstream_harness, options.upstream_packages)
     with tempfile.TemporaryDirectory(prefix="mlxport-bench-") as scratch:
         folder = _twin(options.model_type, Path(scratch))
-        rows = {name: _best(name, folder, scripts, options.runs, Path(scratch)) for name in SCRIPTS}
+        rows = {name: _best(upstream, name, folder, options.runs, Path(scratch)) for name in SCRIPTS}
     return {
         "schema": 1,
         "model_type": options.model_type,
-        "upstream": "its own scripts" if scripts else "re-implemented",
+        "upstream": upstream.how,
         "runs": options.runs,
         "scripts": rows,
         "seconds": sum(one["seconds"] for one in rows.values()),
@@ -108,18 +103,10 @@ def _tokenizer(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(about))
 
 
-def _best(name: str, folder: Path, scripts: Path | None, runs: int, work: Path) -> dict[str, Any]:
-    own = ["-m", "mlxport_harness.battery.upstream_style", name]
-    words = [str(scripts / SCRIPTS[name])] if scripts else own
-    words += [str(folder), "float32"] if name == "dtype" else [str(folder)]
-    words += [facts.NUMERICAL] if scripts and name != "dtype" else []
-    found = []
+def _best(upstream: Upstream, name: str, folder: Path, runs: int, work: Path) -> dict[str, Any]:
+    about, found = SimpleNamespace(folder=folder, dtype="float32", kind="base"), []
     for number in range(max(1, runs)):
         print(f"upstream's way: {name}, run {number + 1} of {runs}", file=sys.stderr, flush=True)
-        one = meter.run([sys.executable, *words], environment(), LIMIT, work / f"{name}-{number}")
-        if one.exit_code:
-            text = f"Upstream's {name} ended with {one.exit_code}: {one.stderr.strip()[-300:]}"
-            raise Failure("environment", text, "The figures would not compare.")
-        found.append(one)
+        found.append(upstream.test(name, about, work / str(number)))
     best = min(found, key=lambda one: one.seconds)
     return {key: getattr(best, key) for key in ("seconds", "cpu_seconds", "read", "peak")}

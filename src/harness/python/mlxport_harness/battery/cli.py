@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from mlxport_harness import answered
 from mlxport_harness.battery.plan import TESTS
-from mlxport_harness.wire import write_line
 
 
 def add(families: Any, strategies: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ def check(out: int, options: argparse.Namespace) -> int:
             final = worker.one(request)
         finally:
             worker.spawner.close()
-    return _report(out, options, final)
+    return answered.run(out, options, final, _ending)
 
 
 def _request(options: argparse.Namespace, scratch: str) -> dict[str, Any]:
@@ -97,54 +97,15 @@ def _show(message: dict[str, Any]) -> None:
     elif message["type"] == "progress" and message["unit"] != "tokens":
         print(f"[{message['done']}/{message['total']}] {message['text']}", file=sys.stderr)
     elif message["type"] == "check":
-        print(lines(message["check"])[0], file=sys.stderr)
+        print(answered.lines(message["check"])[0], file=sys.stderr)
 
 
-def _report(out: int, options: argparse.Namespace, final: dict[str, Any]) -> int:
-    if final["type"] != "done":
-        error = {k: final.get(k, "") for k in ("kind", "text", "hint")}
-        if options.json:
-            empty = {"schema": 1, "run_id": "cli", "model_type": None, "variant": None}
-            write_line(
-                out, {**empty, "verdict": "could_not_run", "checks": [], "environment": {}, "error": error}
-            )
-        print(f"{error['kind']}: {error['text']}\n{error['hint']}".rstrip(), file=sys.stderr)
-        return 2
-    result = final["result"]
-    if options.json:
-        write_line(out, result)
-    if "estimates" in result:
-        if not options.json:
-            _print(out, [f"{e['checkpoint']}: {_words(e)}" for e in result["estimates"]])
-        return 0
-    if not options.json:
-        shown = [line for found in result["checks"] for line in lines(found)]
-        _print(
-            out,
-            [*shown, f"verdict: {result['verdict']}  {result['variant']}", f"results: {result['results']}"],
-        )
-    return {"pass": 0, "could_not_run": 2}.get(result["verdict"], 1)
-
-
-def lines(found: dict[str, Any]) -> list[str]:
-    """A record: the row, then its error and findings."""
-    figure = found["figure"]
-    shown = f"{figure:.3g}" if isinstance(figure, (int, float)) else "–"
-    upstream = (found.get("upstream") or {}).get("verdict")
-    told = f"  upstream: {upstream}" if upstream else ""
-    head = f"{found['id']:15}{found['verdict']:15}{shown:>9} {found['unit']:12}{told}".rstrip()
-    extra = [f"    {found['error']['text']}"] if found["error"] else []
-    return [head, *extra, *(f"    {f['text']}" for f in found["findings"])]
-
-
-def _words(found: dict[str, Any]) -> str:
+def _ending(result: dict[str, Any]) -> list[str]:
     from mlxport_harness.battery.estimate import words
 
-    return words(found)
-
-
-def _print(out: int, text: list[str]) -> None:
-    os.write(out, "".join(f"{line}\n" for line in text).encode())
+    if "estimates" in result:
+        return [f"{e['checkpoint']}: {words(e)}" for e in result["estimates"]]
+    return [*answered.verdict(result), f"results: {result['results']}"]
 
 
 def _memory_mb() -> int:

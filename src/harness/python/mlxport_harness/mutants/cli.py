@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from mlxport_harness.errors import Failure
-from mlxport_harness.wire import write_line
+from mlxport_harness import answered
 
 
 def add(bench: Any, strategies: dict[str, Any]) -> None:
@@ -36,21 +34,14 @@ def add(bench: Any, strategies: dict[str, Any]) -> None:
 
 def main(out: int, options: argparse.Namespace) -> int:
     """0 when everything ran, whatever survived: figures, no judgement. 2 when it could not run."""
-    try:
+
+    def measured() -> tuple[dict[str, Any], str]:
         with tempfile.TemporaryDirectory(prefix="mlxport-mutants-") as scratch:
             work = Path(options.work or scratch).resolve()
             work.mkdir(parents=True, exist_ok=True)
-            found, text = _run(options, work)
-    except Failure as failure:
-        print(f"{failure.kind}: {failure.text}\n{failure.hint}".rstrip(), file=sys.stderr)
-        if options.json:
-            write_line(out, {"schema": 1, "verdict": "could_not_run", "error": failure.record()})
-        return 2
-    if options.json:
-        write_line(out, found)
-    else:
-        os.write(out, text.encode())
-    return 0
+            return _run(options, work)
+
+    return answered.bench(out, options, measured)
 
 
 def _run(options: argparse.Namespace, work: Path) -> tuple[dict[str, Any], str]:
