@@ -1,12 +1,14 @@
 """The family `speed`: prefill and decode of a port and of the nearest accepted one, taking turns.
 
-Figures only. The config keeps its widths and loses layers; weights are random bits, so nothing is downloaded.
-What does not fit the memory given is refused with its size before anything is made.
+Figures only. The config loses layers, and widths where the time given asks for it, and the record says which;
+weights are random bits, so nothing is downloaded. What does not fit the memory given is refused with its size
+before anything is made.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +16,13 @@ import numpy as np
 
 from mlxport_harness.checks.verdict import record
 from mlxport_harness.errors import Failure, PortFault
+from mlxport_harness.speed import budget
+from mlxport_harness.speed.budget import Option
+from mlxport_harness.speed.judge import judge
 from mlxport_harness.speed.nearest import ranked, translated
 from mlxport_harness.stagechild import StageChild
-from mlxport_harness.twin import layers
 from mlxport_harness.twin.accepted import _arguments
-from mlxport_harness.twin.shrink import legacy_spelling, rules
+from mlxport_harness.twin.shrink import legacy_spelling
 from mlxport_harness.twin.target import parse
 
 if TYPE_CHECKING:
@@ -27,128 +31,149 @@ if TYPE_CHECKING:
 
 LIMIT_S = 300.0
 TRIES = 5
-GROWTH = 1.5
-SLOW = 0.5
-DEFAULTS = {"prompt": 64, "decode": 16, "repeat": 3}
 
 
 def execute(run: Run) -> dict[str, Any]:
     target = parse(run.request.get("target") or {})
-    variant = target.variants[0]
-    sizes = {k: _number(run.params, k, v) for k, v in DEFAULTS.items()}
-    config = shallow(target.model_type, _full(target))
-    vocabulary = int(config.get("vocab_size") or 1000)
+    variant, began = target.variants[0], time.monotonic()
+    budget_s, given = budget.read(run.params)
+    until = began + budget_s
+    choices = budget.options(target.model_type, _full(target))
     sides: dict[str, StageChild] = {}
+    about = {"model_type": target.model_type, "variant": variant.name}
     try:
-        sides["port"], note = _built(run, target, "port", config, None, 0)
-        if not note["fits"]:
-            raise _too_large(run, target.model_type, note, config)
-        against, other = _against(run, target, config, note["weights_mb"], sides)
-        shots: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
-        for turn in range(sizes["repeat"] + 1):
-            for name, child in sides.items():
-                ask = {"action": "once", "vocabulary": vocabulary, **sizes}
-                arrays, meta, _ = child.ask("speed", LIMIT_S, **ask)
-                if turn:  # the first warms caches and kernels
-                    shots[name].append({**meta, **arrays})
-            run.emit(
-                {"type": "progress", "done": turn, "total": sizes["repeat"], "unit": "turns", "text": "speed"}
-            )
+        _progress(run, 0, 1, "looks how fast this machine is")
+        try:
+            found = _started(run, target, choices, budget_s, given, sides)
+        except Narrow as narrow:
+            run.emit({"type": "log", "text": f"{narrow}; at full width instead"})
+            choices = [c for c in choices if c.factor == 1]
+            found = _started(run, target, choices, budget_s, given, sides)
+        option, note, against, other, costs = found
+        vocabulary = _vocabulary(option)
+        sizes = budget.affordable(costs, until - time.monotonic(), given)
+        expected = budget.seconds(costs, sizes)
+        text = f"{option.words()}; prompt {sizes['prompt']}, {sizes['decode']} tokens decoded, "
+        text += f"{sizes['repeat']} repetitions: about {expected:.0f} s more (budget {budget_s:g} s)"
+        run.emit({"type": "log", "text": text})
+        run.metric("estimated_seconds", time.monotonic() - began + expected, "s", budget_s, "estimate")
+        shots = _turns(run, sides, {"vocabulary": vocabulary, **sizes}, until)
     except PortFault as fault:
         run.publish(record("speed", "", "fail", error=fault.record()))
-        return {"model_type": target.model_type, "variant": variant.name}
+        return about
     finally:
         for child in sides.values():
             child.close()
+    seconds = time.monotonic() - began
+    measured = {"given_s": budget_s, "seconds": seconds, **sizes, "repeat": len(shots["port"])}
+    measured |= {"layers": option.layers, "of_layers": option.of, "narrower": option.factor}
     for one in judge(shots, sizes, note, against, other):
+        one["budget"] = measured
+        if option.factor > 1:
+            text = f"Measured with {option.words()}, to fit in {budget_s:g} s and {run.mem_mb} MB: "
+            text += "--budget-s and --mem-mb give it more."
+            one["findings"].append({"id": "narrower", "text": text})
+        if seconds > 1.5 * budget_s:
+            text = f"It took {seconds:.0f} s of {budget_s:g}: this is the least that says something."
+            one["findings"].append({"id": "over_budget", "text": text})
         run.publish(one)
-    return {"model_type": target.model_type, "variant": variant.name}
+    return about
 
 
-def judge(
-    shots: dict[str, list[dict[str, Any]]],
-    sizes: dict[str, int],
-    note: dict[str, Any],
-    against: str | None,
-    other: dict[str, Any] | None,
-) -> list[dict[str, Any]]:
-    """Tokens a second by the fastest repetition and by the median; the growth of memory over decode."""
-    found = []
-    measures = {
-        "prefill": lambda s: sizes["prompt"] / s["prefill"],
-        "decode": lambda s: 1 / float(np.median(s["decode"])),
-    }
-    about = [
-        {"id": "device", "text": "Measured on the CPU: a GPU's ratios differ, for other kernels run there."}
-    ]
-    if against is None:
-        about.append({"id": "alone", "text": "No accepted port runs this config: name one with --against."})
-    for name, measure in measures.items():
-        rates = {side: [measure(s) for s in rows] for side, rows in shots.items()}
-        best = {side: max(values) for side, values in rates.items()}
-        middle = {side: float(np.median(values)) for side, values in rates.items()}
-        findings = list(about)
-        ratio = middle["port"] / middle["against"] if "against" in middle else None
-        if ratio is not None and ratio < SLOW:
-            text = f"{name}: {1 / ratio:.1f} times slower than {against}."
-            findings.append({"id": "slow", "text": text})
-        found.append(
-            record(
-                "speed",
-                name,
-                "pass",
-                figure=middle["port"],
-                unit="tokens/s",
-                metric=f"median of {len(rates['port'])} repetitions",
-                findings=findings,
-                best=best,
-                median=middle,
-                ratio=ratio,
-                against=against,
-                weights_mb={
-                    "port": note["weights_mb"],
-                    **({"against": other["weights_mb"]} if other else {}),
-                },
-                layers=note["layers"],
+class Narrow(Exception):
+    """The port does not run at a part of its width: that is no fault of it."""
+
+
+def _started(
+    run: Run,
+    target: Target,
+    choices: list[Option],
+    budget_s: float,
+    given: dict[str, int],
+    sides: dict[str, StageChild],
+) -> tuple[Option, dict[str, Any], str | None, dict[str, Any] | None, list[tuple[float, float]]]:
+    """Both ports built and warm: the option taken, the notes of both, and what a token costs on each side."""
+    option, note = _port(run, target, choices, budget_s, given, sides)
+    try:
+        against, other = _against(run, target, option.config, note["weights_mb"], sides)
+        costs, failed = _warm(run, sides, _vocabulary(option))
+    except PortFault as fault:
+        if option.factor == 1:
+            raise
+        for name in list(sides):
+            sides.pop(name).close()
+        raise Narrow(f"{option.words()} does not run ({fault.text})") from None
+    return option, note, *((None, None) if failed else (against, other)), costs
+
+
+def _vocabulary(option: Option) -> int:
+    return int((option.config.get("text_config") or option.config).get("vocab_size") or 1000)
+
+
+def _port(
+    run: Run,
+    target: Target,
+    choices: list[Option],
+    budget_s: float,
+    given: dict[str, int],
+    sides: dict[str, StageChild],
+) -> tuple[Option, dict[str, Any]]:
+    """Builds the port as whole as the budget allows, by what one multiplication costs here."""
+    child = _child(run, target, "port")
+    sides["port"] = child
+    rates = child.ask("speed", LIMIT_S, action="rates")[1]
+    least = budget.affordable([(1.0, 1.0)], 0.0, given) | {"repeat": 1}
+    turns = (given.get("repeat") or budget.LADDER[-1][2]) + 0.5  # the half: warming up
+    one = budget.seconds([(rates["prefill"], rates["decode"])], least)  # of a single multiplication
+    limit = budget.SHARE * budget_s / (2 * turns * one)
+    _progress(run, 0, 1, "builds the port")
+    note = _build(run, child, [c.config for c in choices], 0, limit_work=limit)
+    option = choices[note["chosen"]]
+    if not note["fits"]:
+        raise _too_large(run, target.model_type, note, option.config)
+    return option, note
+
+
+def _warm(run: Run, sides: dict[str, StageChild], vocabulary: int) -> tuple[list[tuple[float, float]], bool]:
+    """Warms caches and kernels; seconds a token of each side. A neighbour that does not run is left out."""
+    costs, failed = [], False
+    for number, (name, child) in enumerate(list(sides.items())):
+        _progress(run, number, len(sides), f"warms up: {name}")
+        ask = {"action": "once", "vocabulary": vocabulary, **budget.WARM}
+        try:
+            arrays, meta, _ = child.ask("speed", LIMIT_S, **ask)
+        except PortFault:
+            if name == "port":
+                raise
+            sides.pop(name).close()
+            failed = True
+            continue
+        costs.append((meta["prefill"] / (budget.WARM["prompt"] - 1), float(np.min(arrays["decode"]))))
+    return costs, failed
+
+
+def _turns(
+    run: Run, sides: dict[str, StageChild], ask: dict[str, int], until: float
+) -> dict[str, list[dict[str, Any]]]:
+    """As many repetitions as were planned; fewer, but one, where the time is up before."""
+    shots: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
+    took = 0.0
+    for turn in range(ask["repeat"]):
+        began = time.monotonic()
+        if turn and began + took > until:
+            break
+        for number, (name, child) in enumerate(sides.items()):
+            _progress(
+                run, turn * len(sides) + number, ask["repeat"] * len(sides), f"repetition {turn + 1}: {name}"
             )
-        )
-    growth = {side: float(np.median([_slope(s["memory"]) for s in rows])) for side, rows in shots.items()}
-    findings = []
-    if "against" in growth and growth["port"] > GROWTH * max(growth["against"], 1024.0):
-        text = f"Memory grows by {growth['port'] / 1024:.0f} KiB a token, "
-        text += f"{against}'s by {growth['against'] / 1024:.0f}."
-        findings.append({"id": "growth", "text": text})
-    found.append(
-        record(
-            "speed",
-            "memory",
-            "pass",
-            figure=growth["port"] / 1024,
-            unit="KiB/token",
-            metric="growth of active memory over decode",
-            findings=findings,
-            growth=growth,
-            peak_mb={side: max(s["peak_mb"] for s in rows) for side, rows in shots.items()},
-        )
-    )
-    return found
+            arrays, meta, _ = child.ask("speed", LIMIT_S, action="once", **ask)
+            shots[name].append({**meta, **arrays})
+        took = time.monotonic() - began
+    return shots
 
 
-def shallow(model_type: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The config with the twin's choice of layers, one of every kind, and all widths as they are."""
-    table = rules()
-    own = table["types"].get(model_type, {})
-    inner = config.get("text_config")
-    small = dict(config)
-    layers.apply(small, config, layers.pick(config, table, own), table)
-    if isinstance(inner, dict):
-        small["text_config"] = shallow(str(inner.get("model_type")), inner)
-    return small
-
-
-def _slope(memory: np.ndarray) -> float:
-    """Bytes a step, from the ends: caches grow in blocks."""
-    return float(memory[-1] - memory[0]) / max(len(memory) - 1, 1)
+def _progress(run: Run, done: int, total: int, text: str) -> None:
+    run.emit({"type": "progress", "done": done, "total": total, "unit": "turns", "text": f"speed: {text}"})
 
 
 def _full(target: Target) -> dict[str, Any]:
@@ -161,24 +186,28 @@ def _full(target: Target) -> dict[str, Any]:
     return {**(legacy_spelling(config, {}) or {}), **config, "model_type": target.model_type}
 
 
-def _built(
-    run: Run, target: Target, side: str, config: dict[str, Any], against: str | None, taken: int
-) -> tuple[StageChild, dict[str, Any]]:
+def _child(run: Run, target: Target, side: str) -> StageChild:
     folder = run.run_dir / "speed"
     folder.mkdir(parents=True, exist_ok=True)
     job = {"role": "port", "port_path": str(target.port_path), "twin_dir": str(folder), "ids": []}
     child = StageChild(run, job, run.run_dir / f"speed-{side}", "port")
     run.environment |= {k: child.ready.get(k) for k in ("port_isolation", "memory", "shims")}
+    return child
+
+
+def _build(
+    run: Run, child: StageChild, configs: list[dict[str, Any]], taken: int, **more: Any
+) -> dict[str, Any]:
     room = min(run.mem_mb, _free_mb()) - taken
-    ask = {"action": "build", "config": config, "against": against, "limit_mb": room, "spare_mb": 512}
+    ask = {"action": "build", "configs": configs, "limit_mb": room, "spare_mb": 512, **more}
     try:
-        _, note, _ = child.ask("speed", LIMIT_S, **ask)
+        note = child.ask("speed", LIMIT_S, **ask)[1]
     except PortFault:
         child.close()
         raise
     if not note["fits"]:
         child.close()
-    return child, note
+    return note
 
 
 def _against(
@@ -196,8 +225,10 @@ def _against(
     else:
         choices = ranked(config, models, {target.model_type, target.port_path.stem})[:TRIES]
     for name, given, _ in choices:
+        _progress(run, 0, 1, f"builds {name}")
         try:
-            child, note = _built(run, target, "against", given, name, taken)
+            child = _child(run, target, "against")
+            note = _build(run, child, [given], taken, against=name)
         except PortFault as fault:
             if named:
                 text = f"{named} does not run this config: {fault.text}"
@@ -232,10 +263,3 @@ def _models() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise Failure("environment", "mlx-lm is not installed in this environment.", "Run `mlxport setup`.")
     return Path(next(iter(spec.submodule_search_locations))) / "models"
-
-
-def _number(params: dict[str, Any], key: str, default: int) -> int:
-    value = params.get(key) or default
-    if not isinstance(value, int) or not 1 <= value <= 100_000:
-        raise Failure("user", f"{key} must be a positive number, not {value!r}.", f"Give --{key} {default}.")
-    return value

@@ -24,12 +24,31 @@ if TYPE_CHECKING:
     from mlxport_harness.port.record import Recorder
 
 GROUP = 64
+CHOSEN = ("num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "moe_top_k", "top_k_experts")
 
 
 def record(recorder: Recorder, request: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    if request["action"] == "rates":
+        return {}, _rates()
     if request["action"] == "build":
         return {}, _build(recorder, request)
     return _once(recorder.models[("speed", "")], request)
+
+
+def _rates() -> dict[str, Any]:
+    """Seconds a multiplication of 4-bit weights costs here: of one token, and of a prompt's."""
+    width = 512
+    packed = mx.random.randint(0, 2**31 - 1, (width, width // 8)).astype(mx.uint32)
+    scales = mx.ones((width, width // GROUP), mx.bfloat16)
+    found = {}
+    for name, tokens in (("decode", 1), ("prefill", 8)):
+        x, took = mx.ones((tokens, width), mx.bfloat16), []
+        for _ in range(4):
+            began = time.perf_counter()
+            mx.eval(mx.quantized_matmul(x, packed, scales, scales, True, GROUP, 4))
+            took.append(time.perf_counter() - began)
+        found[name] = min(took) / (tokens * width * width)
+    return found
 
 
 def _build(recorder: Recorder, request: dict[str, Any]) -> dict[str, Any]:
@@ -37,16 +56,51 @@ def _build(recorder: Recorder, request: dict[str, Any]) -> dict[str, Any]:
         module = importlib.import_module(f"mlx_lm.models.{request['against']}")
     else:
         module = recorder.module = load.import_port(recorder.port)
-    model = module.Model(module.ModelArgs.from_dict(request["config"]))
-    kept = _quantized(model)
-    flat = [v for _, v in tree_flatten(model.parameters())]
-    note = {"weights_mb": sum(v.nbytes for v in flat) >> 20, "unquantized": kept, "layers": len(model.layers)}
-    if note["weights_mb"] + request["spare_mb"] > request["limit_mb"]:
+    room, limit = request["limit_mb"] - request["spare_mb"], request.get("limit_work")
+    made: Any = None
+    for number, config in enumerate(request["configs"]):
+        try:
+            made = _made(module, config, number)
+        except Exception:
+            if made is None:
+                raise
+            break  # narrower than the port can be: the one before it is taken
+        if made[1]["weights_mb"] <= room and (limit is None or made[1]["work"] <= limit):
+            break
+    model, note = made
+    if note["weights_mb"] > room:
         return note | {"fits": False}
     mx.eval(model.parameters())
     model.eval()
     recorder.models[("speed", "")] = model
     return note | {"fits": True}
+
+
+def _made(module: Any, config: dict[str, Any], number: int) -> tuple[nn.Module, dict[str, Any]]:
+    """The model, nothing of it evaluated yet, and how large it would be."""
+    model = module.Model(module.ModelArgs.from_dict(config))
+    work = _work(model, config)
+    kept = _quantized(model)
+    size = sum(v.nbytes for _, v in tree_flatten(model.parameters()))
+    note = {"weights_mb": size >> 20, "unquantized": kept, "layers": len(model.layers)}
+    return model, note | {"work": work, "chosen": number}
+
+
+def _work(model: nn.Module, config: dict[str, Any]) -> float:
+    """Multiplications of weights for one token; of experts those that a token goes through."""
+    text = config.get("text_config") or config
+    chosen = next((text[k] for k in CHOSEN if isinstance(text.get(k), int)), 1)
+    modules = [(n, m) for n, m in model.named_modules() if hasattr(m, "to_quantized")]
+    tied = not any(n.endswith("lm_head") for n, _ in modules)
+    work = 0.0
+    for _, module in modules:
+        if isinstance(module, nn.Embedding):
+            work += module.weight.size if tied else 0
+        elif module.weight.ndim == 3:
+            work += module.weight.size * min(chosen / module.weight.shape[0], 1.0)
+        else:
+            work += module.weight.size
+    return work
 
 
 def _quantized(model: nn.Module) -> int:
