@@ -28,6 +28,8 @@ pub struct Request {
     pub runs: u32,
     /// Whether upstream's scripts run too, and from which clone; without one the same work, written anew.
     pub upstream: Option<Option<PathBuf>>,
+    /// A folder of packages that only upstream's scripts need.
+    pub upstream_packages: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -122,9 +124,13 @@ async fn upstream(
 ) -> Result<Option<Value>, Report> {
     let mut words: Vec<String> = ["bench", "twin", model_type, "--json"].map(String::from).to_vec();
     let mut access = Access::default();
-    if let Some(Some(path)) = &request.upstream {
-        words.extend(["--upstream-harness".into(), path.display().to_string()]);
-        access.reads.push(path.clone());
+    let given = [
+        ("--upstream-harness", request.upstream.clone().flatten()),
+        ("--upstream-packages", request.upstream_packages.clone()),
+    ];
+    for (flag, path) in given.into_iter().filter_map(|(flag, path)| Some((flag, path?))) {
+        words.extend([flag.into(), path.display().to_string()]);
+        access.reads.push(path);
     }
     let command = harness.site().package(&words, &access).cancel(cancel.clone());
     let done = command.run_with(|line| say(&one_line(line))).await;

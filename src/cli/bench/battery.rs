@@ -15,6 +15,9 @@ pub struct Args {
     /// A clone of upstream's harness: its own scripts are run [default: the same work, written anew]
     #[arg(long, value_name = "PATH")]
     upstream_harness: Option<PathBuf>,
+    /// A folder of packages that only its scripts need: accelerate, psutil
+    #[arg(long, value_name = "DIR", requires = "upstream_harness")]
+    upstream_packages: Option<PathBuf>,
     /// Also the three generation tests
     #[arg(long)]
     generation: bool,
@@ -27,6 +30,7 @@ pub struct Args {
 pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     Line::of(&["bench", "battery"])
         .path("--upstream-harness", args.upstream_harness.as_ref())?
+        .path("--upstream-packages", args.upstream_packages.as_ref())?
         .when("--generation", args.generation)
         .flag("--max-tokens", args.max_tokens)
         .path("", Some(&args.checkpoint))?

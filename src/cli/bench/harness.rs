@@ -20,6 +20,9 @@ pub struct Args {
     /// A clone of upstream's harness: its own scripts are run [default: the same work, written anew]
     #[arg(long, value_name = "PATH")]
     upstream_harness: Option<PathBuf>,
+    /// A folder of packages that only its scripts need: accelerate, psutil
+    #[arg(long, value_name = "DIR", requires = "upstream_harness")]
+    upstream_packages: Option<PathBuf>,
     /// Leave upstream's scripts out: they take a minute
     #[arg(long, conflicts_with = "upstream_harness")]
     no_upstream: bool,
@@ -31,6 +34,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
         model_types: args.model_types,
         runs: args.runs,
         upstream: (!args.no_upstream).then_some(args.upstream_harness),
+        upstream_packages: args.upstream_packages,
     };
     let bench = task::run(async |cancel| {
         let Some(site) = site::find(common, &cancel).await? else { return Ok(None) };

@@ -22,13 +22,16 @@ pub struct Args {
     /// The accepted port to measure beside [default: the nearest by its config]
     #[arg(long, value_name = "TYPE")]
     against: Option<String>,
-    /// Tokens of the prompt [default: 64]
+    /// Seconds it may take, its start apart: fewer tokens, layers and widths where needed [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    budget_s: Option<u32>,
+    /// Tokens of the prompt [default: up to 64]
     #[arg(long, value_name = "N")]
     prompt: Option<u32>,
-    /// Tokens decoded [default: 16]
+    /// Tokens decoded [default: up to 16]
     #[arg(long, value_name = "N")]
     decode: Option<u32>,
-    /// Repetitions [default: 3]
+    /// Repetitions [default: up to 3]
     #[arg(long, value_name = "N")]
     repeat: Option<u32>,
     #[command(flatten)]
@@ -46,6 +49,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     }
     request.target.insert("model_type".into(), json!(target.model_type));
     family::put(&mut request.params, "against", args.against);
+    family::put(&mut request.params, "budget_s", args.budget_s);
     family::put(&mut request.params, "prompt", args.prompt);
     family::put(&mut request.params, "decode", args.decode);
     family::put(&mut request.params, "repeat", args.repeat);
