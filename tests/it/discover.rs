@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::env::runtime;
 use crate::support::hub::{Fault, Hub, Options, Repo};
+use crate::support::pty::Pty;
 
 /// transformers, as far as discovery asks it.
 struct Source;
@@ -420,4 +421,37 @@ fn the_fixtures_make_sense_to_it() {
         let outer = found.candidates().any(|one| one.canonical);
         assert_eq!(outer, !refused, "{model_type}: {:#?}", shown(&found));
     }
+}
+
+#[test]
+fn on_the_screen_it_counts_down_fills_and_takes_variants_into_the_matrix() {
+    let hub = Hub::start(family());
+    hub.fault(Fault::api("/api/models*").times(1).rate_limited(2));
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("hf").display().to_string();
+    let env = [
+        ("HF_ENDPOINT", hub.endpoint()),
+        ("HF_HOME", folder.as_str()),
+        ("MLXPORT_GITHUB_API", hub.endpoint()),
+    ];
+    let mut pty = Pty::mlxport_with(home.path(), &[], (80, 24), &env);
+    pty.wait_for("mlxport");
+    pty.send("\x1b4");
+    pty.wait_for("3 Discover");
+    pty.send("D");
+    pty.wait_for("owner/name or link:");
+    pty.send("HarborForCausalLM\r");
+    pty.wait_for("limits requests: attempt 2 of 5 in");
+    pty.wait_for("[ ] ★ acme/Harbor-8B-Base");
+    pty.send("c");
+    pty.wait_until("the gated one refused, the rest marked", |screen| {
+        screen.contains("[✗] ★ acme/Harbor-70B") && screen.matches("[x] ★").count() == 4
+    });
+    pty.send("\r");
+    pty.wait_until("the matrix over the taken variants", |screen| {
+        screen.contains("torch_dtype") && screen.contains("key")
+    });
+    pty.send("\x11");
+    assert_eq!(pty.wait_exit(), 0);
+    assert!(hub.requests().iter().all(|one| !one.path.contains("safetensors")), "configs alone are fetched");
 }

@@ -196,9 +196,10 @@ impl State {
                 self.marks.taking |= named;
             }
             Err(report) => {
-                self.problem = Some(report.clone());
+                ctx.toast(report.text.clone());
+                // What is in the list says it on its own line; a typed name has none.
                 if named {
-                    ctx.toast(format!("{}. 3 shows more", report.text));
+                    self.problem = Some(report);
                 } else {
                     self.marks.all.insert(asked.to_string(), Mark::Refused(report));
                 }
