@@ -8,6 +8,7 @@ use serde_json::json;
 use super::Common;
 use super::check::family::{self, Limited};
 use super::check::target;
+use super::source::Need;
 use crate::util::blame::{Blame, Report};
 
 /// Flags of `mlxport golden`.
@@ -57,7 +58,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
 }
 
 fn write(args: Write, common: &Common) -> Result<ExitCode, Report> {
-    let target = target::read(&args.model)?;
+    let target = target::read(&args.model, Need::Config, common)?;
     let mut request = args.limited.request("golden", &target.model_type, (1800, 8192));
     let folder = args.output.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = family::existing(folder.unwrap_or(Path::new(".")), "the folder of the pack")?;

@@ -19,6 +19,7 @@ mod discover;
 mod doctor;
 mod download;
 mod golden;
+mod inventory;
 mod job;
 mod lint;
 mod name;
@@ -29,6 +30,7 @@ mod sandbox;
 mod sessions;
 mod setup;
 mod site;
+mod source;
 mod task;
 
 /// Exit code of a run in which a check failed or is suspect.
@@ -133,6 +135,8 @@ enum Command {
     Code(code::Args),
     /// Download a checkpoint: resumed after a cut, hashes verified, into the Hub cache
     Download(download::Args),
+    /// What a checkpoint holds and needs, from its headers alone: tensors, dtypes, memory
+    Inventory(inventory::Args),
     /// Measure on this machine
     Bench(bench::Args),
     #[command(name = "__sandbox", hide = true)]
@@ -181,6 +185,7 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Compare(args)) => compare::run(args, &common),
         Some(Command::Golden(args)) => golden::run(args, &common),
         Some(Command::Report(args)) => report::run(args, &common),
+        Some(Command::Inventory(args)) => inventory::run(args, &common),
         Some(Command::Bench(args)) => bench::run(args, &common),
         Some(Command::Discover(args)) => discover::run(args, &common),
         Some(Command::ConfigDiff(args)) => config_diff::run(args, &common),

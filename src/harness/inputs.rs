@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use super::beside;
 use super::data::{CheckId, FamilyRequest, Limits, PortFile, ReferenceCode, TwinRequest, plan};
 use super::error::HarnessError;
 use super::launch::Site;
@@ -151,6 +152,10 @@ impl Inputs {
             // The folder's name is the variant's name.
             let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
             let copy = inputs.copy(path, &bytes, scratch.join(format!("config-{index}")).join(folder))?;
+            // Only `names` and `load` read them, and a large release has a hundred.
+            if prepared.checks.iter().any(|check| matches!(check.name(), "names" | "load")) {
+                beside::copy(path, copy.parent().unwrap_or(scratch))?;
+            }
             inputs.configs.push(copy);
         }
         if let Some(code) = &prepared.reference_code {

@@ -5,6 +5,7 @@
 //! (`mlxport_harness`), which also runs by itself; this side plans, times, stores and compares.
 
 pub mod bench;
+mod beside;
 pub mod data;
 pub mod embed;
 pub mod error;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::headers::HeaderError;
 use super::remote::RemoteError;
 use crate::util::blame::{Blame, Explain};
 use crate::util::fs::FsError;
@@ -72,12 +73,18 @@ pub enum HubError {
     Remote(#[from] RemoteError),
     #[error(transparent)]
     Fs(#[from] FsError),
+    #[error("cannot keep {path}: {source}")]
+    Keep { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Header(#[from] HeaderError),
 }
 
 impl Explain for HubError {
     fn blame(&self) -> Blame {
         match self {
-            Self::Read { .. } | Self::NotAConfig { .. } | Self::Pulls { .. } => Blame::Environment,
+            Self::Read { .. } | Self::Keep { .. } | Self::NotAConfig { .. } | Self::Pulls { .. } => {
+                Blame::Environment
+            }
             Self::Remote(error) => error.blame(),
             Self::Near { error, .. } => error.blame(),
             Self::Fs(error) => error.blame(),
@@ -104,6 +111,10 @@ impl Explain for HubError {
             Self::Near { near, .. } => Some(format!("did you mean {}?", near.join(", "))),
             Self::Remote(error) => error.hint(),
             Self::Fs(error) => error.hint(),
+            Self::Keep { .. } => {
+                Some("free some disk space, or choose another folder with --home DIR".into())
+            }
+            Self::Header(error) => error.hint(),
             Self::Missing { .. } => Some("check the path".into()),
             Self::Json { error: JsonError::Syntax { hint, .. }, .. } => hint.map(str::to_string),
             Self::Json { error: JsonError::Duplicate { .. }, .. } => {

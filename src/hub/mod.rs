@@ -10,6 +10,8 @@ pub mod discover;
 pub mod download;
 mod error;
 mod flag;
+pub mod headers;
+pub mod inventory;
 mod json;
 mod matrix;
 pub mod pulls;

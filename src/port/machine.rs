@@ -22,6 +22,26 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Gives the bytes that Metal keeps resident; none without Metal. Where nobody has set a limit, it is what Metal
+    /// recommends: two thirds of up to 36 GB, three quarters of more.
+    pub async fn wired(&self) -> Option<u64> {
+        if !cfg!(target_os = "macos") {
+            return None;
+        }
+        let set = ask("/usr/sbin/sysctl", &["-n", "iogpu.wired_limit_mb"]).await.parse::<u64>().unwrap_or(0);
+        Some(wired(set, self.ram))
+    }
+}
+
+fn wired(set_mb: u64, ram: u64) -> u64 {
+    match set_mb {
+        0 if ram <= 36 << 30 => ram / 3 * 2,
+        0 => ram / 4 * 3,
+        set => set << 20,
+    }
+}
+
 async fn ask(program: &str, args: &[&str]) -> String {
     let output =
         Command::new(program).clear_env().args(args).timeout(std::time::Duration::from_secs(5)).run().await;
@@ -51,6 +71,13 @@ fn system(release: &str, kernel: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wired_limit_that_is_set_counts_before_the_share_of_memory() {
+        assert_eq!(wired(20_000, 24 << 30), 20_000 << 20);
+        assert_eq!(wired(0, 24 << 30), 16 << 30);
+        assert_eq!(wired(0, 64 << 30), 48 << 30);
+    }
 
     #[test]
     fn linux_files_are_read() {

@@ -7,15 +7,21 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::data::ApprovedEdit;
+use crate::config::Settings;
 use crate::harness::Harness;
 use crate::harness::data::{Event, RunResult, TwinRequest};
+use crate::hub::data::inventory::{Inventory, Machine};
+use crate::hub::headers;
+use crate::hub::inventory::{Terms, take};
+use crate::hub::remote::Hub;
 use crate::port::Workspace;
 use crate::port::data::{AllowList, EditReceipt};
 use crate::port::edit::{Expect, apply_edit};
 use crate::tools::format_port::black_isort;
-use crate::util::blame::Report;
+use crate::tools::inventory::Wanted;
+use crate::util::blame::{Blame, Report};
 use crate::util::id::sha256_hex;
-use crate::util::sink::Sink;
+use crate::util::sink::{Sink, discard};
 
 /// The rooms behind the tools of one session.
 pub struct ToolServices {
@@ -23,6 +29,7 @@ pub struct ToolServices {
     pub workspace: Workspace,
     pub model_type: String,
     pub session: String,
+    pub settings: Settings,
 }
 
 impl crate::tools::Services for ToolServices {
@@ -35,6 +42,31 @@ impl crate::tools::Services for ToolServices {
         async move {
             let result = self.harness.check_twin(request, sink, cancel).await;
             result.map_err(|error| Report::from(&error))
+        }
+        .boxed()
+    }
+
+    fn inventory<'a>(
+        &'a self,
+        wanted: Wanted,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'a, Result<Vec<Inventory>, Report>> {
+        let interrupted = || Report::new(Blame::User, "interrupted");
+        async move {
+            let machine = machine().await;
+            let hub = Hub::open(&self.settings, discard()).map_err(|error| Report::from(&error))?;
+            let cache = self.settings.home.value.cache();
+            let mut taken = Vec::new();
+            for repo in &wanted.repos {
+                let sink = discard();
+                let read = tokio::select! {
+                    read = headers::fetch(&hub, &cache, repo, &sink) => read,
+                    () = cancel.cancelled() => return Err(interrupted()),
+                };
+                let read = read.map_err(|error| Report::from(&error))?;
+                taken.push(take(&read, Terms { context: wanted.context, machine }));
+            }
+            Ok(taken)
         }
         .boxed()
     }
@@ -58,4 +90,10 @@ impl crate::tools::Services for ToolServices {
     ) -> BoxFuture<'a, Result<String, Report>> {
         async move { black_isort(&self.workspace.python, &text, &cancel).await }.boxed()
     }
+}
+
+/// Gives what memory is held against; none where the system does not say.
+pub async fn machine() -> Option<Machine> {
+    let here = crate::port::data::Machine::here().await;
+    (here.ram > 0).then_some(Machine { ram: here.ram, wired: here.wired().await })
 }

@@ -11,6 +11,7 @@ pub mod data;
 mod edit_port;
 pub mod error;
 pub mod format_port;
+pub mod inventory;
 mod lint_port;
 mod list_sources;
 mod nearest_ports;

@@ -13,11 +13,12 @@ use super::error::ToolError;
 use super::paths::{Roots, Writable};
 use super::propose;
 use super::{
-    args, check_twin, edit_port, format_port, lint_port, list_sources, nearest_ports, outline_source,
-    read_inheritance, read_source, search_sources, write_port,
+    args, check_twin, edit_port, format_port, inventory, lint_port, list_sources, nearest_ports,
+    outline_source, read_inheritance, read_source, search_sources, write_port,
 };
 use crate::agent::data::{Approval, ApprovedEdit, Proposal, ToolCall, ToolOutcome, ToolRun, ToolSpec};
 use crate::harness::data::{Event, RunResult, TwinRequest};
+use crate::hub::data::inventory::Inventory;
 use crate::lint::Formatted;
 use crate::port::data::EditReceipt;
 use crate::util::blame::Report;
@@ -32,6 +33,13 @@ pub trait Services: Send + Sync {
         sink: Sink<Event>,
         cancel: CancellationToken,
     ) -> BoxFuture<'a, Result<RunResult, Report>>;
+
+    /// Reads the headers of repositories.
+    fn inventory<'a>(
+        &'a self,
+        wanted: inventory::Wanted,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'a, Result<Vec<Inventory>, Report>>;
 
     /// Writes an agreed edit: atomically, with a backup, and only if the file still reads `before`.
     fn apply_edit(&self, edit: ApprovedEdit) -> BoxFuture<'_, Result<EditReceipt, Report>>;
@@ -76,10 +84,11 @@ enum Tool {
     CheckTwin,
     FormatPort,
     LintPort,
+    Inventory,
 }
 
 impl Tool {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::ListSources,
         Self::OutlineSource,
         Self::ReadSource,
@@ -91,6 +100,7 @@ impl Tool {
         Self::CheckTwin,
         Self::LintPort,
         Self::FormatPort,
+        Self::Inventory,
     ];
 
     fn name(self) -> &'static str {
@@ -106,6 +116,7 @@ impl Tool {
             Self::CheckTwin => check_twin::NAME,
             Self::FormatPort => format_port::NAME,
             Self::LintPort => lint_port::NAME,
+            Self::Inventory => inventory::NAME,
         }
     }
 
@@ -125,7 +136,8 @@ impl Tool {
             | Self::ReadInheritance
             | Self::NearestPorts
             | Self::CheckTwin
-            | Self::LintPort => Approval::Auto,
+            | Self::LintPort
+            | Self::Inventory => Approval::Auto,
             Self::EditPort | Self::WritePort | Self::FormatPort => Approval::Ask,
         }
     }
@@ -155,6 +167,7 @@ impl Registry {
             Tool::CheckTwin => check_twin::spec(),
             Tool::FormatPort => format_port::spec(&self.writable),
             Tool::LintPort => lint_port::spec(&self.writable),
+            Tool::Inventory => inventory::spec(),
         };
         Tool::ALL.into_iter().map(spec).collect()
     }
@@ -180,6 +193,7 @@ impl Registry {
             Tool::SearchSources => search_sources::parse(arguments.clone()).map(|_| ())?,
             Tool::CheckTwin => check_twin::request(arguments.clone(), &self.model_type).map(|_| ())?,
             Tool::LintPort => lint_port::parse(arguments.clone(), &self.writable).map(|_| ())?,
+            Tool::Inventory => inventory::parse(arguments.clone()).map(|_| ())?,
             Tool::EditPort => return Ok(Prepared::Propose(edit_port::propose(&call.id, arguments, places)?)),
             Tool::WritePort => {
                 return Ok(Prepared::Propose(write_port::propose(&call.id, arguments, places)?));
@@ -251,6 +265,12 @@ impl Registry {
             }
             Tool::CheckTwin => self.check(run.arguments, sink, cancel).await,
             Tool::LintPort => self.lint(run.arguments, cancel).await,
+            Tool::Inventory => {
+                let wanted = inventory::parse(run.arguments)?;
+                let taken = self.services.inventory(wanted, cancel).await.map_err(ToolError::Service)?;
+                let (text, summary) = inventory::told(&taken);
+                Ok(ToolEnd { outcome: ToolOutcome::Done { text }, summary, artifacts: Vec::new() })
+            }
             Tool::EditPort | Tool::WritePort | Tool::FormatPort => {
                 let edit = run.approved.ok_or(ToolError::NotApproved { tool: tool.name() })?;
                 self.apply(edit).await

@@ -15,6 +15,7 @@ mod download;
 mod families;
 mod harness;
 mod hub_server;
+mod inventory;
 mod lint;
 mod pr;
 mod python;

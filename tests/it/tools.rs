@@ -42,6 +42,15 @@ impl Services for Fake {
         .boxed()
     }
 
+    fn inventory<'a>(
+        &'a self,
+        wanted: mlxport::tools::inventory::Wanted,
+        _cancel: CancellationToken,
+    ) -> BoxFuture<'a, Result<Vec<mlxport::hub::data::inventory::Inventory>, Report>> {
+        let text = format!("{} cannot be reached", wanted.repos[0]);
+        async move { Err(Report::new(Blame::Environment, text)) }.boxed()
+    }
+
     fn apply_edit(&self, edit: ApprovedEdit) -> BoxFuture<'_, Result<EditReceipt, Report>> {
         async move {
             std::fs::write(self.checkout.join(&edit.path), &edit.after).unwrap();
@@ -653,7 +662,7 @@ fn malformed_calls_are_answered_with_what_is_wrong() {
     };
     assert_eq!(
         said("rm_rf", "{}"),
-        "there is no tool named `rm_rf`; the tools are: list_sources, outline_source, read_source, search_sources, read_inheritance, nearest_ports, write_port, edit_port, check_twin, lint_port, format_port"
+        "there is no tool named `rm_rf`; the tools are: list_sources, outline_source, read_source, search_sources, read_inheritance, nearest_ports, write_port, edit_port, check_twin, lint_port, format_port, inventory"
     );
     assert_eq!(said("read_source", "{}"), "arguments of `read_source`: missing field `path`");
     assert_eq!(

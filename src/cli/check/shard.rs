@@ -8,6 +8,7 @@ use serde_json::json;
 use super::family::{self, Limited};
 use super::target;
 use crate::cli::Common;
+use crate::cli::source::Need;
 use crate::harness::data::Sockets;
 use crate::util::blame::{Blame, Report};
 
@@ -41,7 +42,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
             hostfile.display()
         )));
     }
-    let target = target::read(&args.model)?;
+    let target = target::read(&args.model, Need::Config, common)?;
     let mut request = args.limited.request("shard", &target.model_type, (900, 8192));
     let config = args.config.or(target.config);
     if let Some(config) = config {

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::family::{self, Limited};
 use super::target;
 use crate::cli::Common;
+use crate::cli::source::Need;
 use crate::util::blame::Report;
 
 /// Flags of `mlxport check speed`.
@@ -40,7 +41,7 @@ pub struct Args {
 
 /// Measures prefill, decode and memory at full width with random 4-bit weights.
 pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
-    let target = target::read(&args.model)?;
+    let target = target::read(&args.model, Need::Config, common)?;
     let mut request = args.limited.request("speed", &target.model_type, (1800, family::memory_mb()));
     if let Some(config) = args.config.or(target.config) {
         let config = family::existing(&config, "the config")?;

@@ -1,7 +1,10 @@
-//! What MODEL means: a model type, or a checkpoint folder whose config.json names one.
+//! What MODEL means: a model type, or a checkpoint folder or a repository whose config.json names one.
 
 use std::path::{Path, PathBuf};
 
+use crate::cli::Common;
+use crate::cli::source::{self, Need};
+use crate::hub::headers;
 use crate::util::blame::{Blame, Report};
 use crate::util::fs::read_text;
 
@@ -13,8 +16,15 @@ pub struct Target {
     pub config: Option<PathBuf>,
 }
 
-/// Reads MODEL.
-pub fn read(model: &str) -> Result<Target, Report> {
+/// Reads MODEL; of a repository the config is fetched, and the headers where they are needed.
+pub fn read(model: &str, need: Need, common: &Common) -> Result<Target, Report> {
+    if model.contains('/') && !headers::is_folder(model) {
+        return local(&source::repo(model, need, common)?.to_string_lossy());
+    }
+    local(model)
+}
+
+fn local(model: &str) -> Result<Target, Report> {
     let path = Path::new(model);
     let config = if path.is_dir() { path.join("config.json") } else { path.to_path_buf() };
     if config.is_file() {
@@ -27,7 +37,7 @@ pub fn read(model: &str) -> Result<Target, Report> {
     }
     if model.contains('/') {
         return Err(Report::new(Blame::User, format!("there is no folder {model}")).hint(
-            "a Hub id is not read here: give a checkpoint folder, or the model type with --config FILE",
+            "give a checkpoint folder, a Hub repository (owner/name), or the model type with --config FILE",
         ));
     }
     Ok(Target { model_type: model.to_string(), config: None })
@@ -57,10 +67,10 @@ mod tests {
         write_atomic(&config, br#"{"model_type": "arcee"}"#).expect("write");
         let model = folder.path().to_str().expect("a path");
         let expected = Target { model_type: "arcee".into(), config: Some(config.clone()) };
-        assert_eq!(read(model).expect("a folder"), expected);
-        assert_eq!(read("qwen3").expect("a type"), Target { model_type: "qwen3".into(), config: None });
+        assert_eq!(local(model).expect("a folder"), expected);
+        assert_eq!(local("qwen3").expect("a type"), Target { model_type: "qwen3".into(), config: None });
         write_atomic(&config, b"{\n  oops").expect("write");
-        let report = read(model).expect_err("not JSON");
+        let report = local(model).expect_err("not JSON");
         assert!(
             report.text.ends_with("is not valid JSON: key must be a string at line 2 column 3"),
             "{report}"

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{show, target};
+use crate::cli::source::Need;
 use crate::cli::{Common, INTERRUPTED, code, output, site, task};
 use crate::harness::data::{CheckId, Limits, RunResult, plan};
 use crate::harness::{Harness, HarnessError, TwinRequest};
@@ -13,7 +14,7 @@ use crate::util::blame::Report;
 /// Flags of `mlxport check twin`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// A model type, or a checkpoint folder with its config.json
+    /// A model type, a checkpoint folder with its config.json, or a Hub repository or link
     // Its own id: `model` is the global flag.
     #[arg(id = "architecture", value_name = "MODEL", required_unless_present = "all")]
     pub model: Option<String>,
@@ -73,8 +74,10 @@ impl Args {
 /// Runs one twin check.
 pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     let model = args.model.clone().unwrap_or_default();
-    let done = task::run(async |cancel| {
-        let target = target::read(&model)?;
+    // `names` compares with a release's headers.
+    let names = args.checks.iter().any(|checks| checks.0.iter().any(|check| check.name() == "names"));
+    let need = if names { Need::Headers } else { Need::Config };
+    let run = async |target: target::Target, cancel| {
         let mut request = args.request(target.model_type);
         if let (Some(config), true) = (target.config, args.configs.is_empty()) {
             request.configs.push(config);
@@ -91,7 +94,9 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
             Err(HarnessError::Cancelled) => Ok(None),
             Err(error) => Err(Report::from(&error)),
         }
-    });
+    };
+    let target = target::read(&model, need, common);
+    let done = target.and_then(|target| task::run(async |cancel| run(target, cancel).await));
     match done {
         Ok(Some(result)) => Ok(show::result(&result, common)),
         Ok(None) => Ok(ExitCode::from(INTERRUPTED)),

@@ -3,6 +3,8 @@
 mod code;
 pub mod discover;
 mod download;
+pub mod headers;
+pub mod inventory;
 mod remote;
 mod repo;
 

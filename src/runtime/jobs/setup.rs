@@ -182,6 +182,7 @@ async fn registry(
             workspace: workspace.clone(),
             model_type: model_type.to_string(),
             session: services.session.clone(),
+            settings: services.settings.clone(),
         }),
     };
     // It looks through the transformers package: off the screen's threads.
