@@ -36,6 +36,8 @@ def run(job: dict[str, Any], events: int, commands: BinaryIO) -> None:
             from mlxport_harness.reference import code
 
             code.register(job["reference_code"], job["model_type"])
+        rules = importlib.import_module("mlxport_harness.twin.shrink")
+        rules.use(not job.get("without_entries"), job.get("trial"))
         module, _, function = ROLES[job["role"]].partition(":")
         getattr(importlib.import_module(module), function)(job, emit, commands)
         emit({"end": True})

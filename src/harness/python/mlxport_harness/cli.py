@@ -69,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     twin.add_argument("--all", action="store_true", help="every type that both libraries have; 120 s a type")
     twin.add_argument("--types", help="with --all: only these, comma-separated")
     twin.add_argument("--reference-only", action="store_true", help="with --all: all text models, no port")
+    text = "no entry of rules.json's `types` is used, as for a type never seen"
+    twin.add_argument("--without-entries", action="store_true", help=text)
     twin.add_argument("--port", help="the port's file; default: mlx-lm's own")
     twin.add_argument("--config", action="append", default=[], help="a config.json; may be repeated")
     twin.add_argument("--checks", help="comma-separated ids, or quick (default), full")
@@ -152,6 +154,7 @@ def _twin_params(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "checks": options.checks.split(",") if options.checks else None,
         "checkout": os.path.abspath(options.checkout) if options.checkout else None,
+        "without_entries": options.without_entries,
     }
 
 

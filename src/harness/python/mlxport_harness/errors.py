@@ -23,9 +23,9 @@ class Cancelled(Exception):
 class PortFault(Exception):
     """The port raised, hung, crashed or ran out of memory: a failed check, not a failed run."""
 
-    def __init__(self, text: str, where: str | None = None, hint: str = "") -> None:
+    def __init__(self, text: str, where: str | None = None, hint: str = "", loading: bool = False) -> None:
         super().__init__(text)
-        self.text, self.where, self.hint = text, where, hint
+        self.text, self.where, self.hint, self.loading = text, where, hint, loading
 
     def record(self) -> dict[str, str]:
         text = f"{self.text} at {self.where}" if self.where else self.text

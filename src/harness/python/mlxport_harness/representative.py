@@ -52,6 +52,20 @@ def judge(target: Target, rows: list[dict[str, Any]], twin: Path) -> None:
             )
 
 
+def judge_load(target: Target, rows: list[dict[str, Any]]) -> None:
+    """A port that upstream accepted loads released files. What it cannot load is no twin of them."""
+    if not is_upstreams(target):
+        return
+    text = f"The twin of {target.model_type} is not as released files are: mlx-lm's port cannot load it. "
+    why = next((row["error"]["text"] for row in rows if row["error"]), "")
+    raise Failure(
+        "reference",
+        f"{text}{why}",
+        "Give a released config with --config config.json; what released files have under other names or "
+        "in another layout needs an entry in twin/rules.json.",
+    )
+
+
 def is_upstreams(target: Target) -> bool:
     """True for the port that mlx-lm brings: found by its type, or with the bytes of the installed release."""
     if not target.port_given:

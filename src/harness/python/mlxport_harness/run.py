@@ -17,6 +17,7 @@ from mlxport_harness.checks import choose
 from mlxport_harness.checks.verdict import of_run
 from mlxport_harness.errors import Failure
 from mlxport_harness.families import family
+from mlxport_harness.twin import shrink
 
 Record = dict[str, Any]
 
@@ -42,6 +43,9 @@ class Run:
         self.execute_family = family(self.family)
         self.wanted = choose(self.params.get("checks")) if self.family == "twin" else []
         self.run_dir, self.cache_dir = _folder(request, "run_dir"), _folder(request, "cache_dir")
+        self.without_entries = bool(self.params.get("without_entries"))
+        self.trial: dict[str, Any] | None = self.params.get("trial")
+        shrink.use(not self.without_entries, self.trial)
         self.seed = int(request.get("seed") or 0)
         self.mem_mb = int(request.get("mem_mb") or 8192)
         self.environment: dict[str, Any] = {}

@@ -85,7 +85,10 @@ class StageChild:
             raise reply
         if "fault" in reply:
             fault = reply["fault"]
-            raise self._fault(str(fault.get("text")), fault.get("where"), str(fault.get("hint") or ""))
+            found = self._fault(str(fault.get("text")), fault.get("where"), str(fault.get("hint") or ""))
+            if isinstance(found, PortFault):
+                found.loading = bool(fault.get("loading"))
+            raise found
         try:
             path = self.out_dir / os.path.basename(str(reply["file"]))
             arrays, meta = states.load(path)

@@ -58,7 +58,8 @@ def chosen(given: str | None, reference_only: bool) -> list[str]:
     if not given:
         return known
     wanted = [t for t in given.split(",") if t]
-    unknown = [t for t in wanted if t not in known]
+    may = known if reference_only else [*known, *composite_types()]
+    unknown = [t for t in wanted if t not in may]
     if unknown:
         which = "transformers' text models" if reference_only else "the types that both libraries have"
         raise Failure(
@@ -69,12 +70,27 @@ def chosen(given: str | None, reference_only: bool) -> list[str]:
 
 def shared_types() -> list[str]:
     """Causal types of transformers for which mlx-lm has a file, by its own name or by MODEL_REMAPPING."""
-    import mlx_lm
-    from mlx_lm.utils import MODEL_REMAPPING
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
 
+    return sorted(t for t in CAUSAL if port_file(t).is_file())
+
+
+def composite_types() -> list[str]:
+    """Types with a port that transformers has only as makers of text from images and text; not in --all."""
+    from transformers.models.auto import modeling_auto as auto
+
+    causal = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    both = auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    return sorted(t for t in both if t not in causal and port_file(t).is_file())
+
+
+def port_file(model_type: str) -> Path:
+    """Where mlx-lm would have the port of a type."""
+    import mlx_lm
+    from mlx_lm.utils import MODEL_REMAPPING
+
     models = Path(next(iter(mlx_lm.__path__))) / "models"
-    return sorted(t for t in CAUSAL if (models / f"{MODEL_REMAPPING.get(t, t)}.py").is_file())
+    return models / f"{MODEL_REMAPPING.get(model_type, model_type)}.py"
 
 
 def text_types() -> tuple[list[str], dict[str, str]]:
@@ -112,6 +128,7 @@ def execute(run: Run) -> Record:
     folder = run.cache_dir / str(model_type)
     folder.mkdir(parents=True, exist_ok=True)
     job = {"role": "reference", "model_type": model_type, "raw": None, "seed": run.seed}
+    job |= {"without_entries": run.without_entries, "trial": None}
     began = time.monotonic()
     record_reference(run, job | {"twin_dir": f"{folder}/twin", "states_dir": f"{folder}/states"})
     seconds = time.monotonic() - began

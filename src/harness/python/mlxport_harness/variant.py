@@ -42,6 +42,7 @@ class VariantRun:
         self.reference: dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]] = {}
         self._ports: Lanes | None = None
         self._reference_child: StageChild | None = None
+        self.refused: dict[str, list[bool]] = {}  # by spelling: of the faults of `exact`, which in loading
         self.broken = False  # the port was lost in `exact`: no other process would fare better
 
     def execute(self) -> None:
@@ -66,12 +67,18 @@ class VariantRun:
     def _checks(self, native: str, other: str | None) -> None:
         wanted = self.run.wanted
         found, spelling = self._exact(native), native
-        if self.variant.raw is None:
+        searching = self.run.trial is not None
+        if self.variant.raw is None and not searching:
             representative.judge(self.target, found, self.twin_dir / slug(TWINS[0]))
         if other and verdict_of(found) != "pass" and not self.lost:
             found, spelling = self._other_spelling(found, native, other)
             other = None
         self.broken = self.lost
+        if self.variant.raw is None and self._never_loaded(found):
+            if searching:
+                self.run.environment["fit"] = self._fit(spelling)
+            else:
+                representative.judge_load(self.target, found)
         self._ask_checks_ahead(spelling, found, other)
         place = None
         if verdict_of(found) != "pass" and not self.lost:
@@ -103,6 +110,16 @@ class VariantRun:
         """Whether the process that was last asked is gone."""
         return self._ports is None or self._ports.lost is not None
 
+    def _never_loaded(self, found: list[Record]) -> bool:
+        """True where under no spelling the port got so far as to run."""
+        return all(r["error"] for r in found) and all(all(r) for r in self.refused.values())
+
+    def _fit(self, spelling: str) -> Record:
+        try:
+            return self.ask_port("fit", TWINS[0], spelling)[1]
+        except PortFault as fault:
+            return {"error": fault.record()["text"]}
+
     def _exact(self, spelling: str, twins: tuple[str, ...] = TWINS) -> list[Record]:
         found = []
         for twin in twins:
@@ -111,6 +128,7 @@ class VariantRun:
                 port, _, seconds = self.ask_port("exact", twin, spelling)
                 found.append(exact.judge(twin, arrays["logits"], meta["floor"], port["logits"], seconds))
             except PortFault as fault:
+                self.refused.setdefault(spelling, []).append(fault.loading)
                 found.append(self._fault("exact", twin, fault))
             except KeyError:
                 fault = PortFault("The port left an unreadable recording: no logits")
@@ -260,6 +278,8 @@ class VariantRun:
             "seed": self.run.seed,
             "twin_dir": str(self.twin_dir),
             "states_dir": str(self.states_dir),
+            "without_entries": self.run.without_entries,
+            "trial": self.run.trial,
         }
 
     def _ensure_reference(self) -> None:
@@ -287,6 +307,8 @@ class VariantRun:
             "device": "cpu",
             "versions": [versions["transformers"], versions["torch"], versions["numpy"]],
             "revision": self.run.context.revision,
+            "without_entries": self.run.without_entries,
+            "trial": self.run.trial,
         }
         text = json.dumps(parts, sort_keys=True)
         return f"{self.target.model_type}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"

@@ -32,13 +32,16 @@ class Recorder:
         self.ids = job["ids"]
         self.module: Any = None
         self.models: dict[tuple[str, str], Any] = {}
+        self.loading = False  # whether what is raised now was raised before the port had its weights
 
     def model(self, twin: str, spelling: str) -> Any:
+        self.loading = True
         if self.module is None:
             self.module = load.import_port(self.port)
         key = (twin, spelling)
         if key not in self.models:
             self.models[key] = load.load(self.module, self.folder(twin, spelling))
+        self.loading = False
         return self.models[key]
 
     def folder(self, twin: str, spelling: str) -> Path:
@@ -46,6 +49,7 @@ class Recorder:
         return self.twin_dir / twin / spelling
 
     def record(self, request: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        self.loading = False
         stage = importlib.import_module(f"mlxport_harness.port.stages.{request['stage']}")
         return stage.record(self, request)
 
@@ -85,6 +89,7 @@ def _stage(recorder: Recorder, request: dict[str, Any], number: int) -> dict[str
     except BaseException as error:
         found = load.fault(error, recorder.port)
         record = {"text": found.text, "where": found.where, "hint": found.hint}
+        record["loading"] = recorder.loading
         return {"fault": record, "seconds": time.perf_counter() - began}
 
 

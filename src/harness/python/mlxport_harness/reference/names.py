@@ -8,11 +8,14 @@ along the first. `transpose` then swaps the last two axes.
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from mlxport_harness.errors import Failure
 from mlxport_harness.twin import shrink as shrinker
 from mlxport_harness.twin import ties
 
@@ -26,11 +29,38 @@ def save(model: torch.nn.Module, folder: Path) -> None:
         return
     from safetensors.torch import load_file, save_file
 
+    if own.get("unused"):
+        _judge_unused(model, folder, steps)
     for path in folder.glob("*.safetensors"):
         found: dict[str, torch.Tensor] = {}
         for name, tensor in load_file(path).items():
             found |= _one(name, tensor, steps, model.config.to_dict())
         save_file({k: v.contiguous() for k, v in found.items()}, path, metadata={"format": "pt"})
+
+
+def _judge_unused(model: torch.nn.Module, folder: Path, steps: list[dict[str, Any]]) -> None:
+    """What a search drops as unused must not move the reference's logits when it is something else."""
+    from safetensors.torch import load_file, save_file
+
+    drops = [step["from"] for step in steps if step["to"] is None]
+    vocabulary = model.config.get_text_config().vocab_size
+    ids = torch.arange(3, vocabulary).unsqueeze(0)
+    with tempfile.TemporaryDirectory(prefix="mlxport-") as scratch:
+        shutil.copytree(folder, scratch, dirs_exist_ok=True)
+        outputs = []
+        for factor in (1.0, -3.0):
+            for path in Path(scratch).glob("*.safetensors"):
+                found = load_file(path)
+                found = {
+                    k: v * factor if any(re.search(d, k) for d in drops) else v for k, v in found.items()
+                }
+                save_file(found, path, metadata={"format": "pt"})
+            again = type(model).from_pretrained(scratch, dtype=next(model.parameters()).dtype).eval()
+            with torch.no_grad():
+                outputs.append(again(input_ids=ids, use_cache=False).logits)
+    if not torch.equal(*outputs):
+        text = "Weights that were to be dropped as unused move the reference's logits."
+        raise Failure("reference", text, "Run twin/search.py again.")
 
 
 def _one(

@@ -68,7 +68,7 @@ def main() -> None:
     import importlib.metadata
     import importlib.util
 
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    from transformers.models.auto import modeling_auto as auto
 
     from mlxport_harness.twin.shrink import rules
 
@@ -77,7 +77,8 @@ def main() -> None:
     from mlx_lm.utils import MODEL_REMAPPING
 
     soft = sorted({*rules()["undeclared"], *rules()["groups"]})
-    types = read(models, MODEL_REMAPPING, sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES), soft)
+    known = {*auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES}
+    types = read(models, MODEL_REMAPPING, sorted(known), soft)
     rows = ",\n".join(f"    {json.dumps(k)}: {json.dumps(v)}" for k, v in types.items())
     version = importlib.metadata.version("mlx-lm")
     FILE.write_text(f'{{\n  "mlx_lm": "{version}",\n  "types": {{\n{rows}\n  }}\n}}\n')

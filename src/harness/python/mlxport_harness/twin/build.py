@@ -1,24 +1,23 @@
 """Builds a twin in transformers: config and model. Needs torch.
 
-What the class refuses is mended by rules, tried in order until the model builds and runs: values for what
-its default leaves null, square heads, then the twin's changes taken back one at a time. A note says which.
+What the class refuses is mended (`mends.py`), in order until the model builds and runs. A note says how.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
 from mlxport_harness.errors import Failure
-from mlxport_harness.twin import accepted, complete
+from mlxport_harness.twin import accepted, complete, mends
 from mlxport_harness.twin import shrink as shrinker
 
 LARGEST = 30_000_000
 TOKENS = 40
+MENDS = 3
 Config = dict[str, Any]
 
 
@@ -29,26 +28,56 @@ def twin_config(model_type: str, raw: Config | None) -> tuple[Any, Config | None
 
 def make(model_type: str, raw: Config | None) -> tuple[Any, Config | None, Config]:
     """As `twin_config`, and notes: what was mended, and which keys of released files were filled in."""
-    from transformers import AutoConfig
-
     base = _base(model_type, raw)
     lacks = accepted.facts(model_type)["lacks"]
-    first: Failure | None = None
-    for note, small in _candidates(model_type, base, raw is None, lacks):
-        try:
-            rest = {k: v for k, v in copy.deepcopy(small).items() if k != "model_type"}
-            config = AutoConfig.for_model(model_type, **rest)
-            _probe(config)
-        except Failure as failure:
-            first = first or failure
-        except Exception as error:
-            text = f"transformers rejects the twin's config of {model_type}: {first_line(error)}"
-            first = first or Failure("reference", text, "Give a released config.json with --config.")
+    plain = shrinker.shrink(model_type, base, raw is None, lacks)
+    note, small = "", plain
+    config, refused = _try(model_type, plain)
+    if refused and raw is None:
+        note, small, config = _mended(model_type, base, plain, refused)
+    if config is None:
+        raise refused or Failure("reference", f"There is no twin of {model_type}.", "")
+    filled = complete.missing(model_type, config) if raw is None else {}
+    notes = {"mended": note, "filled": filled}
+    return config, None if raw is None else {**small, "model_type": model_type}, notes
+
+
+def _try(model_type: str, small: Config) -> tuple[Any, Failure | None]:
+    """The class's config of the twin, or None and why it or its model was refused."""
+    from transformers import AutoConfig
+
+    try:
+        rest = {k: v for k, v in copy.deepcopy(small).items() if k != "model_type"}
+        config = AutoConfig.for_model(model_type, **rest)
+        _probe(config)
+    except Failure as failure:
+        return None, failure
+    except Exception as error:
+        text = f"transformers rejects the twin's config of {model_type}: {first_line(error)}"
+        return None, Failure("reference", text, "Give a released config.json with --config.")
+    return config, None
+
+
+def _mended(model_type: str, base: Config, plain: Config, refused: Failure) -> tuple[str, Config, Any]:
+    """Follows what the class says, each mend on top of the last that changed its words; then the rules."""
+    small, said, notes = plain, refused.text, []
+    for _ in range(MENDS):
+        for note, config in mends.by_words(model_type, small, said):
+            found, failure = _try(model_type, config)
+            if found is not None:
+                return ", ".join([*notes, note]), config, found
+            if failure and failure.text != said:
+                small, said, notes = config, failure.text, [*notes, note]
+                break
         else:
-            filled = complete.missing(model_type, config) if raw is None else {}
-            notes = {"mended": note, "filled": filled}
-            return config, None if raw is None else {**small, "model_type": model_type}, notes
-    raise first or Failure("reference", f"There is no twin of {model_type}.", "")
+            break
+    starts = [(plain, [])] + ([(small, notes)] if notes else [])
+    for start, before in starts:
+        for note, config in mends.by_rules(base, start):
+            found, _ = _try(model_type, config)
+            if found is not None:
+                return ", ".join([*before, note]), config, found
+    return "", plain, None
 
 
 def build(config: Any) -> torch.nn.Module:
@@ -104,47 +133,6 @@ def _base(model_type: str, raw: Config | None) -> Config:
     except Exception as error:
         text = f"transformers cannot make the default config of {model_type}: {first_line(error)}"
         raise Failure("reference", text, "Give a released config.json with --config.") from None
-
-
-def _candidates(model_type: str, base: Config, defaults: bool, lacks: Any) -> Iterator[tuple[str, Config]]:
-    """The twin by the rules, then mended ones, from the mildest."""
-    plain = shrinker.shrink(model_type, base, defaults, lacks)
-    yield "", plain
-    if not defaults:
-        return
-    mended = {"": plain}
-    nulls = _fill_nulls(base, plain)
-    if nulls != plain:
-        mended["values where the class's default is null"] = nulls
-    for note, config in list(mended.items()):
-        square = _square(config)
-        if square != config:
-            mended[f"{note}, square heads".lstrip(", ")] = square
-    for note, config in mended.items():
-        if note:
-            yield note, config
-    for note, config in mended.items():
-        for key, value in base.items():
-            plain_value = isinstance(value, (int, float, str, type(None)))
-            if plain_value and key in config and config[key] != value:
-                yield f"{note}, {key} as in the class's default".lstrip(", "), {**config, key: value}
-
-
-def _fill_nulls(base: Config, small: Config) -> Config:
-    table = shrinker.rules()["nulls"]
-    full = {**small, **{k: v for k, v in table.items() if k in base and base[k] is None}}
-    if isinstance(base.get("text_config"), dict):
-        full["text_config"] = _fill_nulls(base["text_config"], small["text_config"])
-    return full
-
-
-def _square(config: Config) -> Config:
-    table = shrinker.rules()
-    heads = next((config[k] for k in table["head_keys"] if isinstance(config.get(k), int)), None)
-    width = next((config[k] for k in table["width_keys"] if isinstance(config.get(k), int)), None)
-    if not heads or not width or "head_dim" not in config:
-        return config
-    return {**config, "head_dim": width // heads}
 
 
 def _probe(config: Any) -> None:

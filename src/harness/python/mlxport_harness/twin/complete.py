@@ -12,6 +12,12 @@ from mlxport_harness.twin import accepted, ties
 from mlxport_harness.twin import shrink as shrinker
 
 Config = dict[str, Any]
+# What stands before a key that holds for one kind of layer only.
+AFFIXES = {
+    "swa": "sliding_attention",
+    "local": "sliding_attention",
+    "global": "full_attention",
+}
 
 
 def missing(model_type: str, config: Any) -> Config:
@@ -23,7 +29,8 @@ def missing(model_type: str, config: Any) -> Config:
     inner = written.get("text_config")
     if isinstance(inner, dict):
         text = config.get_text_config()
-        more = _of(str(text.model_type), text, inner, required, table)
+        name = shrinker.name_inside(model_type, "text_config", str(text.model_type))
+        more = _of(name, text, inner, required, table)
         more |= found.pop("text_config", {})
         if more:
             found["text_config"] = more
@@ -35,7 +42,7 @@ def missing(model_type: str, config: Any) -> Config:
 
 def _of(model_type: str, config: Any, written: Config, required: list[str], table: Config) -> Config:
     released = dict(table["types"].get(model_type, {}).get("released", {}))
-    released = {k: _path(v, written) for k, v in released.items()}
+    released = {k: resolve(v, written) for k, v in released.items()}
     for name in required:
         key = name.rstrip("?")
         absent = key not in written or (written[key] is None and not name.endswith("?"))
@@ -51,7 +58,23 @@ def _of(model_type: str, config: Any, written: Config, required: list[str], tabl
     return released
 
 
-def _path(value: Any, written: Config) -> Any:
+def of_kind(kind: str, key: str, written: Config) -> Any:
+    """What the layers of one kind have of a key: their rope's, their own, or what all have; None: nothing.
+
+    As an expression (`=a.b`) where it has a place, so that it follows the twin's sizes.
+    """
+    rope = (written.get("rope_parameters") or {}).get(kind)
+    if isinstance(rope, dict) and key in rope:
+        return f"=rope_parameters.{kind}.{key}"
+    kinds, own = written.get("layer_types") or [], written.get("per_layer_config") or {}
+    for at, name in enumerate(kinds):
+        said = own.get(at, own.get(str(at))) or {}
+        if name == kind and key in said:
+            return said[key]
+    return f"={key}" if written.get(key) is not None else None
+
+
+def resolve(value: Any, written: Config) -> Any:
     """`=a.b` is what the twin's own config has there, `=2*a` a product: for facts that are sizes."""
     if not isinstance(value, str) or not value.startswith("="):
         return value

@@ -18,8 +18,32 @@ from mlxport_harness.twin import layers, ties
 Config = dict[str, Any]
 
 
-@cache
+_state: dict[str, Any] = {"entries": True, "trial": None}
+
+
 def rules() -> Config:
+    """The table. Its `types` are what was found by search, and over it what was written by hand."""
+    return _merged(_state["entries"]) if _state["trial"] is None else {**_read(), "types": _state["trial"]}
+
+
+def use(entries: bool, trial: Config | None) -> None:
+    """For this process. Without `entries` no fact written by hand about a single type is used, as for a type
+    never seen; `trial`, of a search, is all that is known about types.
+    """
+    _state.update(entries=entries, trial=trial)
+
+
+@cache
+def _merged(entries: bool) -> Config:
+    table = _read()
+    by_hand = table["types"] if entries else {}
+    found = json.loads(Path(__file__).with_name("found.json").read_text())["types"]
+    found = {name: fact for name, fact in found.items() if name.split(".")[0] not in by_hand}
+    return {**table, "types": {**found, **by_hand}}
+
+
+@cache
+def _read() -> Config:
     return json.loads(Path(__file__).with_name("rules.json").read_text())
 
 
@@ -30,7 +54,7 @@ def shrink(model_type: str, base: Config, defaults: bool, lacks: Any = ()) -> Co
     """
     table = rules()
     own = table["types"].get(model_type, {})
-    base = {**base, **own.get("base", {})}
+    base = {**base, **own.get("base", {})} if defaults else {**own.get("base", {}), **base}
     small = {k: v for k, v in base.items() if k not in table["drop"] or k in own.get("keep", ())}
     picks = layers.pick(base, table, own)
     for key, value in list(small.items()):
@@ -46,10 +70,18 @@ def shrink(model_type: str, base: Config, defaults: bool, lacks: Any = ()) -> Co
     _rope(small, table, own, defaults)
     for key, inner in base.items():
         if key.endswith("_config") and key != "per_layer_config" and isinstance(inner, dict) and key in small:
-            inside = f"{model_type}.{key}"
-            name = inside if inside in table["types"] else str(inner.get("model_type"))
+            name = name_inside(model_type, key, str(inner.get("model_type")))
             small[key] = shrink(name, inner, defaults, lacks)
     return small
+
+
+def name_inside(outer: str, key: str, inner: str) -> str:
+    """Under which name the facts of a config inside another are: what was found for a type by itself, through
+    the port of that type, does not hold inside another's.
+    """
+    by_hand = _read()["types"] if _state["entries"] and _state["trial"] is None else {}
+    inside = f"{outer}.{key}"
+    return inner if inner in by_hand and inside not in rules()["types"] else inside
 
 
 def legacy_spelling(config: Config, renamed: dict[str, str]) -> Config | None:

@@ -112,6 +112,7 @@ def _check_type(model_type: str) -> None:
 
     known = set(configuration_auto.CONFIG_MAPPING_NAMES)
     causal = set(modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+    causal |= set(modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES)
     other = set(modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES)
     other |= set(modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES)
     other |= set(modeling_auto.MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES)

@@ -1,0 +1,145 @@
+"""What to try where transformers refuses a twin: other configs, from the mildest. Needs its sources.
+
+First what follows from the class's own words (a key that it does not have, a list that is null), then values
+for what its default leaves null, square heads, and the twin's changes taken back one at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mlxport_harness.twin import layers
+from mlxport_harness.twin import shrink as shrinker
+
+Config = dict[str, Any]
+_ABSENT = re.compile(r"'(\w+)' object has no attribute '(\w+)'")
+
+
+def by_rules(base: Config, plain: Config) -> Iterator[tuple[str, Config]]:
+    """In order of how much they change; independent of what the class said."""
+    mended = {"": plain}
+    nulls = _fill_nulls(base, plain)
+    if nulls != plain:
+        mended["values where the class's default is null"] = nulls
+    for note, config in list(mended.items()):
+        square = _square(config)
+        if square != config:
+            mended[f"{note}, square heads".lstrip(", ")] = square
+    for note, config in mended.items():
+        if note:
+            yield note, config
+    for note, config in mended.items():
+        for key, value in base.items():
+            plain_value = isinstance(value, (int, float, str, type(None)))
+            if plain_value and key in config and config[key] != value:
+                yield f"{note}, {key} as in the class's default".lstrip(", "), {**config, key: value}
+
+
+def by_words(model_type: str, small: Config, said: str) -> Iterator[tuple[str, Config]]:
+    """What the class's refusal asks for: a key by its name, or something in place of a null."""
+    absent = _ABSENT.search(said)
+    if absent and absent[1] != "NoneType":
+        value = _usual(absent[2])
+        path = _path(model_type, absent[1])
+        if value is not None and path is not None:
+            yield f"{absent[2]}, which the class reads and does not have", _put(small, path, absent[2], value)
+    if "None" in said or any(f"KeyError: '{kind}'" in said for kind in kinds_of(model_type)):
+        yield from _nulls(model_type, small)
+    if "None" in said:
+        filled = _inner_nulls(small)
+        if filled != small:
+            yield "values where the class's default is null", filled
+
+
+def _nulls(model_type: str, small: Config) -> Iterator[tuple[str, Config]]:
+    text = small.get("text_config")
+    if isinstance(text, dict):
+        for note, inner in _nulls(str(text.get("model_type")), text):
+            yield note, {**small, "text_config": inner}
+    kinds, filled, notes = kinds_of(model_type), dict(small), []
+    count = layers.total(small, shrinker.rules())
+    if "layer_types" in small and small["layer_types"] is None and count and len(kinds) > 1:
+        filled["layer_types"] = _pattern(kinds, count)
+        notes.append("layer_types")
+        yield "layer_types, which the class leaves null", dict(filled)
+    if "rope_parameters" in small and not small["rope_parameters"]:
+        flat = {"rope_type": "default", "rope_theta": shrinker.rules()["theta"]["*"]}
+        said = f"{' and '.join([*notes, 'rope_parameters'])}, which the class leaves empty"
+        if "layer_types" in filled:
+            # One theta: what the releases have per kind is not known.
+            rotated = [k for k in kinds if k.endswith("attention")]
+            yield said, {**filled, "rope_parameters": {k: dict(flat) for k in rotated}}
+        yield said, {**filled, "rope_parameters": flat}
+
+
+def _inner_nulls(small: Config) -> Config:
+    """Nulls of the config and of those inside it, where a usual value is known."""
+    table = shrinker.rules()["nulls"]
+    full = {k: table[k] if v is None and k in table else v for k, v in small.items()}
+    inner = {k: _inner_nulls(v) for k, v in full.items() if k.endswith("_config") and isinstance(v, dict)}
+    return {**full, **inner}
+
+
+def kinds_of(model_type: str) -> list[str]:
+    """The kinds of layers that the sources of a type name, those that are not full attention first."""
+    import transformers
+    from transformers.configuration_utils import ALLOWED_ATTN_LAYER_TYPES
+    from transformers.models.auto.configuration_auto import model_type_to_module_name
+
+    folder = Path(transformers.__file__).parent / "models" / model_type_to_module_name(model_type)
+    found: set[str] = set()
+    for path in folder.glob("*.py"):
+        if path.name.startswith(("modeling_", "configuration_")):
+            found |= set(re.findall(r"[\"'](\w+)[\"']", path.read_text()))
+    known = [k for k in ALLOWED_ATTN_LAYER_TYPES if k in found]
+    return [k for k in known if k != "full_attention"] + [k for k in known if k == "full_attention"]
+
+
+def _pattern(kinds: list[str], count: int) -> list[str]:
+    return [kinds[i % len(kinds)] for i in range(count)]
+
+
+def _usual(key: str) -> Any:
+    table = shrinker.rules()
+    known = {"rope_theta": table["theta"]["*"], **table["nulls"], **table["constants"]}
+    return known.get(key)
+
+
+def _path(model_type: str, class_name: str) -> tuple[str, ...] | None:
+    """Where the config of that class is inside the type's own: () for itself."""
+    from transformers import CONFIG_MAPPING
+
+    whole = CONFIG_MAPPING[model_type]
+    if whole.__name__ == class_name:
+        return ()
+    parts = getattr(whole, "sub_configs", None) or {}
+    return next(((k,) for k, part in parts.items() if part.__name__ == class_name), None)
+
+
+def _put(config: Config, path: tuple[str, ...], key: str, value: Any) -> Config:
+    if not path:
+        return {**config, key: value}
+    inner = config.get(path[0])
+    if hasattr(inner, "to_dict"):
+        inner = inner.to_dict()
+    return {**config, path[0]: {**(inner or {}), key: value}}
+
+
+def _fill_nulls(base: Config, small: Config) -> Config:
+    table = shrinker.rules()["nulls"]
+    full = {**small, **{k: v for k, v in table.items() if k in base and base[k] is None}}
+    if isinstance(base.get("text_config"), dict):
+        full["text_config"] = _fill_nulls(base["text_config"], small["text_config"])
+    return full
+
+
+def _square(config: Config) -> Config:
+    table = shrinker.rules()
+    heads = next((config[k] for k in table["head_keys"] if isinstance(config.get(k), int)), None)
+    width = next((config[k] for k in table["width_keys"] if isinstance(config.get(k), int)), None)
+    if not heads or not width or "head_dim" not in config:
+        return config
+    return {**config, "head_dim": width // heads}
