@@ -14,7 +14,6 @@ from .rope_utils import initialize_rope
 
 @dataclass
 class ModelArgs(granitemoe.ModelArgs):
-    rope_theta: float = 10000.0
     shared_intermediate_size: int = 0
     sliding_window: int | None = 128
     layer_types: list[str] | None = None
