@@ -88,6 +88,17 @@ def test_names_biases_and_parts_that_only_one_side_has(facts):
     assert list(proposals._renamed({"a.1.mlp.down": [2]}, {"a.1.moe.up": [2]})) == []
 
 
+def test_a_beginning_that_has_moved_is_put_back():
+    extra = {"model.language_model.layers.0.up.weight": [4, 8], "lm_head.weight": [9, 8]}
+    missing = {"language_model.model.layers.0.up.weight": [4, 8], "language_model.lm_head.weight": [9, 8]}
+    piece, _ = next(proposals._moved(missing, extra))
+    found: dict[str, int] = {}
+    for name in extra:
+        found |= names._one(name, 0, piece["weights"], {})
+    assert found.keys() == missing.keys()
+    assert list(proposals._moved({**missing, "other.bias": [8]}, extra)) == []
+
+
 def test_a_rope_scaling_is_the_one_whose_keys_the_port_names(facts):
     said = "AttributeError: 'NoneType' object has no attribute 'get'"
     assert first(Refusal(said), facts, {})["base"]["rope_parameters"]["rope_type"] == "longrope"
@@ -202,3 +213,11 @@ def test_what_was_found_for_a_type_by_itself_does_not_hold_inside_another():
         assert shrink.name_inside("qwen3_5", "text_config", "kimi_linear") == "kimi_linear"
     finally:
         shrink.use(True, None)
+
+
+def test_sections_of_a_rope_in_three_axes_sum_to_the_twins_pairs():
+    rope = {"rope_type": "default", "mrope_section": [16, 24, 24]}
+    small = {"num_attention_heads": 4, "hidden_size": 96}
+    assert shrink._rope_factors(rope, small)["mrope_section"] == [3, 4, 5]
+    mixed = {**rope, "mrope_interleaved": True}
+    assert shrink._rope_factors(mixed, small)["mrope_section"] == [16, 24, 24]

@@ -93,7 +93,8 @@ def _affix(key: str, twin: Config) -> Any:
 
 
 def _lacking(keys: list[str], port: Facts, twin: Config) -> Iterator[Proposal]:
-    found = {key: guesses(key, port, twin) for key in keys}
+    # What the whole config has, its text part may lack.
+    found = {key: [twin[key]] if twin.get(key) is not None else guesses(key, port, twin) for key in keys}
     if found and all(found.values()):
         said = f"the port requires {', '.join(keys)}, which the class does not write"
         yield {"released": {key: values[0] for key, values in found.items()}}, said
@@ -184,6 +185,7 @@ def _names(refusal: Refusal, port: Facts, twin: Config) -> Iterator[Proposal]:
                 yield {"set": {key: []}}, "the port has no experts"
     if missing and extra:
         yield {"runtime": True}, "the port reads the names that the model itself has"
+        yield from _moved(missing, extra)
         yield from _renamed(missing, extra)
     if extra and not missing:
         names = sorted({re.sub(r"(?<=layers\\\.)\d+(?=\\)", r"\\d+", re.escape(name)) for name in extra})
@@ -215,6 +217,35 @@ def _after_model(part: str, extra: Config) -> str:
         return part
     seconds = {name.split(".")[1] for name in extra if name.startswith("model.") and name.count(".") > 1}
     return next(iter(seconds)) if len(seconds) == 1 else "model"
+
+
+def _moved(missing: Config, extra: Config) -> Iterator[Proposal]:
+    """The same tensors under another beginning: `model.language_model.` for `language_model.model.`."""
+    steps: dict[str, str] = {}
+    moved = set()
+    for name, shape in extra.items():
+        old = name.split(".")
+        ends = {}
+        for other in (m for m, size in missing.items() if size == shape):
+            new = other.split(".")
+            alike = 0
+            while alike < min(len(old), len(new)) and old[-1 - alike] == new[-1 - alike]:
+                alike += 1
+            ends.setdefault(alike, []).append(new)
+        best = max(ends, default=0)
+        if best < 2 or len(ends[best]) != 1 or any(NUMBER.match(part) for part in old[:-best]):
+            continue
+        # With nothing before it, a name is known by its first part.
+        keep = 1 if best == len(old) else 0
+        before = old[: len(old) - best + keep]
+        after = ends[best][0][: len(ends[best][0]) - best + keep]
+        steps.setdefault(".".join(before), ".".join(after))
+        moved.add(".".join(ends[best][0]))
+    if steps and moved >= missing.keys():
+        ordered = sorted(steps.items(), key=lambda step: -len(step[0]))
+        said = ", ".join(f"{new} where transformers saves {old}" for old, new in ordered)
+        rows = [{"from": f"^{re.escape(old)}\\.", "to": f"{new}." if new else ""} for old, new in ordered]
+        yield {"weights": rows}, f"the port reads {said}"
 
 
 def _renamed(missing: Config, extra: Config) -> Iterator[Proposal]:

@@ -42,7 +42,8 @@ class Outcome:
         meta = next(iter(cache.glob("*/twin/meta.json")), None)
         self.meta: Config = json.loads(meta.read_text()) if meta else {}
         spelled = [json.loads(p.read_text()) for p in cache.glob("*/twin/std-1.0/*/config.json")]
-        self.refusal.known = {key for config in spelled for key in config}
+        inner = [config.get("text_config") or config for config in spelled]
+        self.refusal.known = {key for config in inner for key in config}
         self.compared = len(self.figures) == 2
 
     @property
@@ -73,7 +74,8 @@ class Search:
         entry: Config = {}
         reasons: list[str] = []
         outcome = self.attempt(entry)
-        while not outcome.compared and len(reasons) < STEPS:
+        # What the reference itself refuses, no answer to the port mends.
+        while outcome.rank[0] and not outcome.compared and len(reasons) < STEPS:
             for piece, why in self._proposals(outcome):
                 following = self._with(entry, piece, outcome)
                 better = self.attempt(following)

@@ -208,11 +208,15 @@ def _rope(small: Config, table: Config, own: Config, defaults: bool) -> None:
 
 
 def _rope_factors(rope: Config, small: Config) -> Config:
-    """Longrope's factor lists have one entry per rotated pair."""
+    """Longrope's factors have an entry per rotated pair; the sections of a rope in three axes sum to them."""
     heads = small.get("num_attention_heads") or 1
     dims = small.get("qk_rope_head_dim") or small.get("head_dim") or small.get("hidden_size", 0) // heads
     part = rope.get("partial_rotary_factor") or small.get("partial_rotary_factor") or 1.0
     pairs = int(dims * part) // 2
+    sections, whole = rope.get("mrope_section"), not rope.get("mrope_interleaved")
+    if isinstance(sections, list) and whole and pairs >= len(sections) and sum(sections) > pairs:
+        fewer = [max(1, size * pairs // sum(sections)) for size in sections]
+        rope = {**rope, "mrope_section": [*fewer[:-1], pairs - sum(fewer[:-1])]}
     return {
         k: v[:pairs] if k in ("short_factor", "long_factor") and isinstance(v, list) else v
         for k, v in rope.items()
