@@ -9,7 +9,7 @@ from . import llama
 
 @dataclass
 class ModelArgs(llama.ModelArgs):
-    rms_norm_eps: float | None = None
+    rms_norm_eps: float = 1e-5
     vocab_size: int = 150272
     layer_norm_eps: float = 1e-5
     attention_bias: bool = True
