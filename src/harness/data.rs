@@ -445,7 +445,18 @@ pub struct StoredRun {
     /// Hash of the harness's own sources, kept below `results/sources`.
     #[serde(default)]
     pub harness: Option<String>,
+    #[serde(default)]
+    pub ground: Ground,
     pub result: RunResult,
+}
+
+/// What a verdict rests on beside its inputs and the harness; empty in runs that did not note it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ground {
+    /// Hash of the lock that pins the packages.
+    pub lock: Option<String>,
+    /// The modules of mlx-lm that ports share.
+    pub shared: Vec<PortFile>,
 }
 
 /// Whether a stored run still speaks of the file as it is now.

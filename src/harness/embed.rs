@@ -62,6 +62,13 @@ pub fn hash() -> &'static str {
     &HASH
 }
 
+/// Gives the hash of the lock that pins the packages.
+pub fn lock_hash() -> &'static str {
+    static HASH: LazyLock<String> =
+        LazyLock::new(|| sha256_hex(file("requirements.lock").unwrap_or_default()));
+    &HASH
+}
+
 /// What the worker imports, sorted by path; leftovers of a developer's interpreter stay out.
 fn sources() -> Vec<&'static File<'static>> {
     let mut files = Vec::new();

@@ -245,6 +245,7 @@ mod tests {
             port: None,
             configs: Vec::new(),
             harness: None,
+            ground: Default::default(),
             result,
         };
         let page = page(&run, &["the port has changed since".into()]);

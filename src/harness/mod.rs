@@ -10,6 +10,7 @@ pub mod data;
 pub mod embed;
 pub mod error;
 pub mod files;
+mod ground;
 pub mod html;
 mod inputs;
 pub mod job;

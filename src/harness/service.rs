@@ -139,6 +139,7 @@ impl Harness {
         let mut recorder = Recorder::create(&self.site.results, &prepared.run_id)?;
         let scratch = Scratch::create(self.site.scratch(&prepared.run_id))?;
         let inputs = Inputs::bring(&self.site, &prepared, &scratch.0, bytes.as_deref())?;
+        let rests = recorder.look(&self.site.mlx_lm, bytes.clone());
         let copied = recorder.keep_port(bytes);
         let mut records = Vec::new();
         let mut each = |event: Event| {
@@ -167,6 +168,7 @@ impl Harness {
             port: prepared.port,
             configs: prepared.configs,
             harness: Some(embed::hash().to_string()),
+            ground: rests.await.unwrap_or_default(),
             result: result.clone(),
         };
         recorder.finish(&stored)?;

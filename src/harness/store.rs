@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use tokio::task::JoinHandle;
 
-use super::data::{Event, Evidence, PortFile, StoredRun};
+use super::data::{Event, Evidence, Ground, PortFile, StoredRun};
 use super::error::HarnessError;
-use super::{embed, files};
+use super::{embed, files, ground};
 use crate::util::fs::{FsError, open_append, read_text, write_atomic};
 use crate::util::id::sha256_hex;
 
@@ -32,6 +32,12 @@ impl Recorder {
     pub fn keep_port(&self, bytes: Option<Vec<u8>>) -> JoinHandle<Result<(), FsError>> {
         let path = self.folder.join("port.py");
         tokio::task::spawn_blocking(move || bytes.map_or(Ok(()), |bytes| write_atomic(&path, &bytes)))
+    }
+
+    /// Notes what the port rests on, as it is now, while the worker works.
+    pub fn look(&self, checkout: &Path, port: Option<Vec<u8>>) -> JoinHandle<Ground> {
+        let checkout = checkout.to_path_buf();
+        tokio::task::spawn_blocking(move || ground::look(&checkout, port.as_deref()))
     }
 
     /// Appends one event. A full disk shows when the run itself is stored.
@@ -149,7 +155,8 @@ pub fn evidence(run: &StoredRun) -> Evidence {
     }
 }
 
-/// Says why a run no longer speaks of what is there now: changed files, another harness. Nothing where it does.
+/// Says why a run no longer speaks of what is there now: changed files, mlx-lm's shared modules, other versions, another
+/// harness. Nothing where it does.
 pub fn stale(run: &StoredRun) -> Vec<String> {
     let changed = |file: &&PortFile| read_port(&file.path).map_or(true, |(_, now)| now.sha256 != file.sha256);
     let mut reasons: Vec<String> = run
@@ -159,6 +166,7 @@ pub fn stale(run: &StoredRun) -> Vec<String> {
         .filter(changed)
         .map(|file| format!("{} has changed since", file.path.display()))
         .collect();
+    reasons.extend(ground::changed(&run.ground));
     if run.harness.as_deref().is_some_and(|hash| hash != embed::hash()) {
         reasons.push("the harness has changed since".into());
     }
@@ -187,6 +195,7 @@ mod tests {
             port,
             configs: Vec::new(),
             harness: None,
+            ground: Ground::default(),
             result,
         }
     }

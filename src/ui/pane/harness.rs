@@ -127,7 +127,7 @@ fn foot(state: &State, width: u16, theme: &Theme) -> Line<'static> {
     }
     match last.evidence {
         Evidence::Current => {}
-        Evidence::Stale => parts.push("stale: the port has changed since".into()),
+        Evidence::Stale => parts.push("stale: what was checked has changed since".into()),
         Evidence::Unknown => parts.push("the checked file is gone".into()),
     }
     parts.push(format!("run {}", last.run_id));

@@ -132,6 +132,7 @@ impl State {
             port,
             configs: Vec::new(),
             harness: None,
+            ground: Default::default(),
             result: result.clone(),
         }
     }
