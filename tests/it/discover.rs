@@ -10,13 +10,14 @@ use mlxport::hub::data::Wait;
 use mlxport::hub::data::discover::{Found, Progress, Wanted, Weight};
 use mlxport::hub::discover::{Library, Search, wanted};
 use mlxport::hub::remote::{Hub as Client, Origin, Patience};
+use mlxport::runtime::discover::{Sources, radar};
 use mlxport::util::blame::Report;
 use mlxport::util::process::{Command, Output};
 use mlxport::util::sink::Sink;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::env::runtime;
+use crate::support::env::{runtime, test_workspace};
 use crate::support::hub::{Fault, Hub, Options, Repo};
 use crate::support::pty::Pty;
 
@@ -454,4 +455,68 @@ fn on_the_screen_it_counts_down_fills_and_takes_variants_into_the_matrix() {
     pty.send("\x11");
     assert_eq!(pty.wait_exit(), 0);
     assert!(hub.requests().iter().all(|one| !one.path.contains("safetensors")), "configs alone are fetched");
+}
+
+#[test]
+fn ports_that_exist_already_are_found_in_the_checkout_its_branches_and_open_pull_requests() {
+    let hub = Hub::start(Vec::new());
+    let answer = r#"{"total_count": 1, "items": [{"number": 12, "title": "Add\nHarbor", "html_url": "https://github.com/ml-explore/mlx-lm/pull/12",
+                     "user": {"login": "them"}, "updated_at": "2026-02-01T10:00:00Z"}]}"#;
+    hub.fault(Fault::api("/search/issues*").answer(200, &[("content-type", "application/json")], answer));
+    let mut ours = test_workspace("harbor");
+    ours.settings.github_api.value = Some(hub.endpoint().into());
+    let checkout = ours.workspace.checkout.clone();
+    let git = |args: &[&str]| {
+        let command = Command::new("git").arg("-C").arg(&checkout).args(args);
+        runtime().block_on(command.run()).unwrap();
+    };
+    // Somebody's branch with the module, beside the person's own.
+    git(&["checkout", "--quiet", "-b", "try-harbor"]);
+    std::fs::write(checkout.join("mlx_lm/models/harbor.py"), "x = 1\n").unwrap();
+    git(&["add", "mlx_lm/models/harbor.py"]);
+    git(&["-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "Try harbor"]);
+    git(&["checkout", "--quiet", "add-harbor"]);
+    let sources = Sources::of(&ours.settings);
+    let found = |model_type: &str| -> Vec<String> {
+        let findings = runtime().block_on(radar(&ours.settings, &sources, model_type));
+        findings.iter().map(|finding| format!("{:?}: {}", finding.about, finding.note.text)).collect()
+    };
+    let harbor = found("harbor");
+    assert!(
+        harbor.iter().any(|text| text.starts_with("Branch: branch try-harbor has this module")
+            && text.ends_with("Try harbor")),
+        "{harbor:?}"
+    );
+    assert!(
+        harbor.contains(
+            &"PullRequest: open pull request #12 by them: Add ⏎ Harbor (updated 2026-02-01)".to_string()
+        ),
+        "{harbor:?}"
+    );
+    assert!(
+        !harbor.iter().any(|text| text.contains("add-harbor")),
+        "the person's own branch is no duplicate: {harbor:?}"
+    );
+    let query = hub.requests().iter().find(|one| one.path == "/search/issues").map(|one| one.subject.clone());
+    assert!(query.is_some(), "{:?}", hub.requests());
+
+    let mistral = found("mistral");
+    assert!(
+        mistral.iter().any(|text| text.starts_with("Alias: mlx_lm/utils.py:")
+            && text.ends_with("sends mistral to the module llama")),
+        "{mistral:?}"
+    );
+    let llama = found("llama");
+    assert!(
+        llama.iter().any(|text| text.starts_with("Module: mlx-lm has mlx_lm/models/llama.py already")),
+        "{llama:?}"
+    );
+
+    hub.heal();
+    hub.fault(Fault::api("/search/issues*").status(403));
+    let limited = found("harbor");
+    assert!(
+        limited.iter().any(|text| text.starts_with("Unsearched") && text.contains("limits searches")),
+        "{limited:?}"
+    );
 }
