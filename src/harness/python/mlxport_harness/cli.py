@@ -42,6 +42,10 @@ def main(argv: list[str] | None = None) -> int:
             return BENCHES[options.what](out, options)
         if options.command == "serve":
             return _serve(out, options)
+        if options.command == "defaults":
+            from mlxport_harness import defaults
+
+            return defaults.main(out)
         return _list(out, options.types) if options.family == "list" else _check(out, options)
     except KeyboardInterrupt:
         return 130
@@ -83,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     mutants.add(benches, strategies)
     listed = family.add_parser("list", help="every check as JSON: the content of checks.json")
     listed.add_argument("--types", action="store_true", help="instead, the model types of `check twin --all`")
+    commands.add_parser("defaults", help="what config classes make of absent keys; asked on stdin")
     shard_cli.add(family, strategies)
     speed_cli.add(family, strategies)
     golden_cli.add(commands, strategies)
