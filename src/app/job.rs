@@ -23,6 +23,7 @@ pub enum JobKind {
     /// Watches port and reference files for changes.
     Watch,
     LoadConfigs,
+    Ledger,
     /// Reads the Hub's list of checkpoints.
     Discover,
     /// Fetches the config of one marked variant; several run, told apart by number.
@@ -45,7 +46,7 @@ impl JobKind {
             Self::LoadSource | Self::Watch | Self::SaveFile | Self::Search | Self::Editor => {
                 Some(PaneId::Source)
             }
-            Self::LoadConfigs | Self::Discover | Self::Look(_) => Some(PaneId::Configs),
+            Self::LoadConfigs | Self::Ledger | Self::Discover | Self::Look(_) => Some(PaneId::Configs),
             Self::LoadPr | Self::PersonAct(_) => Some(PaneId::Pr),
         }
     }

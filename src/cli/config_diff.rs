@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Common, output};
+use super::{Common, known, output};
 use crate::hub;
-use crate::hub::data::{Cell, Defaults, Matrix, Row};
+use crate::hub::data::{Cell, Matrix, Row};
 use crate::util::blame::Report;
 use crate::util::text;
 
@@ -22,14 +22,22 @@ pub struct Args {
     /// Print only the keys that differ
     #[arg(short, long)]
     pub differing: bool,
+    /// Leave out the normalised RoPE rows: only keys as they are written
+    #[arg(short, long)]
+    pub raw: bool,
+    /// Do not ask the config class: what is absent stays absent
+    #[arg(long)]
+    pub no_defaults: bool,
 }
 
 pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     let configs = hub::read_all(&args.configs).map_err(|error| Report::from(&error))?;
-    let mut matrix = hub::matrix(&configs, &Defaults::new());
-    if args.differing {
-        matrix.rows.retain(|row| row.differs);
-    }
+    let defaults = match args.no_defaults {
+        true => hub::data::Defaults::default(),
+        false => known::defaults(None, &configs, common)?,
+    };
+    let mut matrix = hub::matrix(&configs, &defaults);
+    matrix.rows.retain(|row| (row.differs || !args.differing) && (row.from.is_empty() || !args.raw));
     if common.json {
         output::json(&to_json(&matrix));
     } else {
@@ -48,10 +56,15 @@ fn to_json(matrix: &Matrix) -> serde_json::Value {
     };
     let row = |row: &Row| {
         let cells: Vec<_> = row.cells.iter().map(cell).collect();
-        serde_json::json!({"path": row.path, "flagged": row.flag.is_some(), "cells": cells})
+        let mut shown = serde_json::json!({"path": row.path, "flagged": row.flag.is_some(), "cells": cells});
+        if !row.from.is_empty() {
+            shown["from"] = serde_json::json!(row.from);
+        }
+        shown
     };
     let variants: Vec<_> = matrix.variants.iter().map(|variant| &variant.name).collect();
-    serde_json::json!({"variants": variants, "rows": matrix.rows.iter().map(row).collect::<Vec<_>>()})
+    let rows: Vec<_> = matrix.rows.iter().map(row).collect();
+    serde_json::json!({"variants": variants, "rows": rows, "defaults": matrix.origin.to_string()})
 }
 
 fn table(matrix: &Matrix) -> String {
@@ -73,7 +86,7 @@ fn table(matrix: &Matrix) -> String {
     let differing = matrix.rows.iter().filter(|row| row.differs).count();
     let mut shown: Vec<String> = lines.iter().map(|line| aligned(line, &widths)).collect();
     shown.push(String::new());
-    shown.push(format!("{} keys, {differing} differ", matrix.rows.len()));
+    shown.push(format!("{} keys, {differing} differ · {}", matrix.rows.len(), matrix.origin));
     shown.push("≠ differs · ⚑ look here in every port · null written as null · – absent · (x) default of the config class".into());
     shown.join("\n")
 }

@@ -21,6 +21,8 @@ mod download;
 mod golden;
 mod inventory;
 mod job;
+mod known;
+mod ledger;
 mod lint;
 mod name;
 mod open;
@@ -133,6 +135,8 @@ enum Command {
     ConfigDiff(config_diff::Args),
     /// Read and accept the code that a checkpoint brings (trust_remote_code)
     Code(code::Args),
+    /// Show for each config key who reads it, what moves when it changes, and what the port ignores
+    Ledger(ledger::Args),
     /// Download a checkpoint: resumed after a cut, hashes verified, into the Hub cache
     Download(download::Args),
     /// What a checkpoint holds and needs, from its headers alone: tensors, dtypes, memory
@@ -190,6 +194,7 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Discover(args)) => discover::run(args, &common),
         Some(Command::ConfigDiff(args)) => config_diff::run(args, &common),
         Some(Command::Code(args)) => code::run(args, &common),
+        Some(Command::Ledger(args)) => ledger::run(args, &common),
         Some(Command::Download(args)) => download::run(args, &common),
         Some(Command::Sandbox(args)) => sandbox::run(args),
         Some(Command::Panic) => open::panic(&common),

@@ -5,6 +5,7 @@ mod check_id;
 pub mod compare;
 mod figure;
 pub mod plan;
+mod skip;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 
 pub use check_id::CheckId;
 pub use figure::{Figure, bar, scientific};
+pub use skip::skipped;
 
 use crate::util::blame::{Blame, Report};
 

@@ -7,6 +7,7 @@
 pub mod bench;
 mod beside;
 pub mod data;
+pub mod defaults;
 pub mod embed;
 pub mod error;
 pub mod files;

@@ -1,28 +1,88 @@
 //! Configs side by side.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::data::{Cell, Config, Defaults, Json, Matrix, Member, Row, Variant};
+use super::data::{Cell, Config, DERIVED, Defaults, Flag, Json, Keys, Matrix, Origin, Row, Variant};
 use super::flag;
+use super::flat::{flatten, is_block};
+use super::rope::{Derived, Rope, normalise};
 
 /// Lays configs side by side. `defaults` is what the config class gives for keys that a file does not have.
 pub fn matrix(configs: &[Config], defaults: &Defaults) -> Matrix {
     let flat: Vec<BTreeMap<String, &Json>> = configs.iter().map(|config| flatten(&config.root)).collect();
+    let none = Arc::new(Keys::new());
+    let gives: Vec<&Arc<Keys>> =
+        (0..configs.len()).map(|at| defaults.variants.get(at).unwrap_or(&none)).collect();
     let mut paths: BTreeSet<&str> = flat.iter().flat_map(|keys| keys.keys().map(String::as_str)).collect();
     // An object on its own is no row, unless a variant has something else in its place: null is not a block.
     paths.retain(|path| !flat.iter().all(|keys| keys.get(*path).is_none_or(|value| is_block(value))));
-    let mut rows: Vec<Row> = paths.into_iter().map(|path| row(path, &flat, defaults)).collect();
-    rows.sort_by_key(|row| (!row.differs, row.flag.is_none()));
-    let variants = configs.iter().map(|config| Variant {
+    // A key that no file has and the class gives is as much a part of the model as one that is written.
+    let given = gives.iter().flat_map(|keys| keys.keys().map(String::as_str));
+    paths.extend(given.filter(|path| !inside_a_value(path, &flat)));
+    let mut rows: Vec<Row> = paths.into_iter().map(|path| row(path, &flat, &gives)).collect();
+    rows.extend(derived(&flat, &gives));
+    rows.sort_by_key(|row| (!row.differs, row.flag.is_none(), row.from.is_empty()));
+    let variants = configs.iter().zip(&gives).map(|(config, gives)| Variant {
         name: config.name.clone(),
         path: config.path.clone(),
         model_type: config.model_type.clone(),
+        gives: Arc::clone(gives),
     });
-    Matrix { variants: variants.collect(), rows }
+    Matrix { variants: variants.collect(), rows, origin: defaults.origin.clone() }
+}
+
+/// What is read from the source of a config class counts for every file.
+pub fn from_source(keys: Keys, files: usize) -> Defaults {
+    let keys = Arc::new(keys);
+    let origin = if keys.is_empty() { Origin::Nowhere } else { Origin::Source };
+    Defaults { variants: vec![Arc::clone(&keys); files], class: keys, origin, refused: Vec::new() }
+}
+
+/// Whether a file has a plain value, or null, where the class has a block: the class's keys inside are no rows then.
+fn inside_a_value(path: &str, flat: &[BTreeMap<String, &Json>]) -> bool {
+    let mut above = std::iter::successors(path.rsplit_once('.'), |(block, _)| block.rsplit_once('.'));
+    above.any(|(block, _)| {
+        flat.iter()
+            .any(|keys| keys.get(block).is_some_and(|value| !matches!(value, Json::Object(_) | Json::Null)))
+    })
+}
+
+/// RoPE of every variant in one spelling.
+fn derived(flat: &[BTreeMap<String, &Json>], gives: &[&Arc<Keys>]) -> Vec<Row> {
+    let ropes: Vec<Rope> = flat.iter().zip(gives).map(|(keys, gives)| normalise(keys, gives)).collect();
+    let types: BTreeSet<&String> = ropes.iter().flat_map(Rope::layer_types).collect();
+    let each: Vec<BTreeMap<String, &Derived>> = ropes.iter().map(|rope| rope.rows(&types)).collect();
+    let fields: BTreeSet<&String> = each.iter().flat_map(BTreeMap::keys).collect();
+    let row = |field: &&String| {
+        let of = |rows: &BTreeMap<String, &Derived>| {
+            rows.get(*field).map(|one| (one.cell.clone(), one.from.clone()))
+        };
+        let cells = each.iter().map(|rows| of(rows).unwrap_or((Cell::Absent, String::new())));
+        let (cells, from): (Vec<Cell>, Vec<String>) = cells.unzip();
+        let differs = cells.iter().any(|cell| !alike(cell, &cells[0]));
+        Row {
+            path: format!("{DERIVED}{field}"),
+            from,
+            flag: Some(Flag::Rope),
+            differs,
+            note: note(&cells),
+            cells,
+        }
+    };
+    fields.iter().map(row).collect()
+}
+
+/// In one spelling a value counts, not where it is written: a default of the same value is no difference.
+fn alike(a: &Cell, b: &Cell) -> bool {
+    match (a, b) {
+        (Cell::Value(a) | Cell::Default(a), Cell::Value(b) | Cell::Default(b)) => a.same(b),
+        (a, b) => a == b,
+    }
 }
 
 /// Turns a config class's defaults as Python writes them into values; what is not a plain literal is left out.
-pub fn defaults<'a>(written: impl IntoIterator<Item = (&'a str, &'a str)>) -> Defaults {
+pub fn literals<'a>(written: impl IntoIterator<Item = (&'a str, &'a str)>) -> Keys {
     let literal = |text: &str| match text {
         "None" => Some(Json::Null),
         "True" => Some(Json::Bool(true)),
@@ -39,10 +99,11 @@ pub fn defaults<'a>(written: impl IntoIterator<Item = (&'a str, &'a str)>) -> De
     written.into_iter().filter_map(|(key, text)| Some((key.to_string(), literal(text)?))).collect()
 }
 
-fn row(path: &str, flat: &[BTreeMap<String, &Json>], defaults: &Defaults) -> Row {
+fn row(path: &str, flat: &[BTreeMap<String, &Json>], gives: &[&Arc<Keys>]) -> Row {
     let cells: Vec<Cell> = flat
         .iter()
-        .map(|keys| match (keys.get(path), defaults.get(path)) {
+        .zip(gives)
+        .map(|(keys, gives)| match (keys.get(path), gives.get(path)) {
             (Some(Json::Null), _) => Cell::Null,
             (Some(value), _) => Cell::Value((*value).clone()),
             (None, Some(default)) => Cell::Default(default.clone()),
@@ -50,7 +111,7 @@ fn row(path: &str, flat: &[BTreeMap<String, &Json>], defaults: &Defaults) -> Row
         })
         .collect();
     let differs = cells.iter().any(|cell| !same(cell, &cells[0]));
-    Row { path: path.to_string(), flag: flag(path), differs, note: note(&cells), cells }
+    Row { path: path.to_string(), from: Vec::new(), flag: flag(path), differs, note: note(&cells), cells }
 }
 
 fn same(a: &Cell, b: &Cell) -> bool {
@@ -78,30 +139,4 @@ fn note(cells: &[Cell]) -> Option<String> {
     let more = if at.len() > 6 { ", …" } else { "" };
     let shown = at.iter().take(6).map(String::as_str).collect::<Vec<_>>().join(", ");
     (!at.is_empty()).then(|| format!("{} of {} elements differ: {shown}{more}", at.len(), first.len()))
-}
-
-fn is_block(value: &Json) -> bool {
-    matches!(value, Json::Object(members) if !members.is_empty())
-}
-
-/// Gives every key by its dotted path, blocks too.
-fn flatten(root: &[Member]) -> BTreeMap<String, &Json> {
-    let mut found = BTreeMap::new();
-    let mut todo: Vec<(String, &[Member])> = vec![(String::new(), root)];
-    while let Some((above, members)) = todo.pop() {
-        for member in members {
-            let path = join(&above, &member.key);
-            if let Json::Object(inner) = &member.value {
-                todo.push((path.clone(), inner));
-            }
-            found.insert(path, &member.value);
-        }
-    }
-    found
-}
-
-/// A key that has a dot itself (module names in a quantization block) is bracketed, so that paths stay unique.
-fn join(above: &str, key: &str) -> String {
-    let key = if key.contains('.') || key.is_empty() { format!("[{key}]") } else { key.to_string() };
-    if above.is_empty() { key } else { format!("{above}.{key}") }
 }

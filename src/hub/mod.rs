@@ -6,17 +6,21 @@
 pub mod code;
 mod compact;
 pub mod data;
+pub mod decisions;
 pub mod discover;
 pub mod download;
 mod error;
 mod flag;
 pub mod headers;
 pub mod inventory;
+mod flat;
 mod json;
+mod ledger;
 mod matrix;
 pub mod pulls;
 mod read;
 pub mod remote;
+pub mod rope;
 
 use std::path::Path;
 
@@ -24,8 +28,10 @@ use crate::util::blame::{Blame, Report};
 
 pub use error::HubError;
 pub use flag::flag;
+pub use flat::leaves;
 pub use json::parse;
-pub use matrix::{defaults, matrix};
+pub use ledger::{Account, Sides, ledger};
+pub use matrix::{from_source, literals, matrix};
 pub use read::{read, read_all, tell_apart};
 
 /// Reads the `model_type` of a config.json, or of the one in a checkpoint folder.

@@ -20,6 +20,7 @@ pub mod services;
 mod start;
 pub mod terminal;
 mod tools;
+pub mod variants;
 
 pub use demo::{DemoOptions, Mode};
 pub use start::{Options, Start, run};

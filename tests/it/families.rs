@@ -12,12 +12,12 @@ use serde_json::Value;
 use crate::support::env::shared;
 
 /// A data folder whose workspace is the shared one.
-struct Lab {
+pub(crate) struct Lab {
     folder: tempfile::TempDir,
 }
 
 impl Lab {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = folder.path().canonicalize().expect("a real path");
         let workspace = mlxport::port::Workspace { home: root.clone(), ..shared().clone() };
@@ -26,12 +26,12 @@ impl Lab {
         Self { folder }
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().canonicalize().expect("a real path")
     }
 
     /// Runs the program; gives its exit code, stdout and stderr.
-    fn run(&self, args: &[&str]) -> (Option<i32>, String, String) {
+    pub(crate) fn run(&self, args: &[&str]) -> (Option<i32>, String, String) {
         let output = Command::new(env!("CARGO_BIN_EXE_mlxport"))
             .args(args)
             .arg("--home")
@@ -44,7 +44,7 @@ impl Lab {
     }
 
     /// Runs a check with `--json`; gives its exit code and result.
-    fn check(&self, args: &[&str]) -> (Option<i32>, RunResult) {
+    pub(crate) fn check(&self, args: &[&str]) -> (Option<i32>, RunResult) {
         let (code, out, said) = self.run(&[args, &["--json"]].concat());
         let result = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}\n{said}"));
         (code, result)

@@ -16,6 +16,7 @@ mod families;
 mod harness;
 mod hub_server;
 mod inventory;
+mod ledger;
 mod lint;
 mod pr;
 mod python;

@@ -31,6 +31,8 @@ pub enum Msg {
     WorkspaceReady,
     /// The port was saved: run the twin check. `at` is when, for the measured latency.
     PortSaved { at: Millis },
+    /// Run these checks: the ledger asks for those that change the config.
+    Run(Vec<CheckId>),
     /// A run of this pane says something.
     Event(Box<Event>),
     /// A run that the model asked for says something; Chat records its result.
@@ -219,6 +221,7 @@ impl State {
                 }
             }
             Msg::PortSaved { at } => self.check(plan::quick(), Some(at), ctx),
+            Msg::Run(checks) => self.check(checks, None, ctx),
             Msg::Event(event) => self.event(*event, By::Pane, ctx),
             Msg::ToolEvent(event) => self.event(*event, By::Model, ctx),
             Msg::Last { run, evidence } => self.loaded(*run, evidence, ctx),

@@ -5,15 +5,18 @@ pub mod discover;
 mod download;
 pub mod headers;
 pub mod inventory;
+mod ledger;
 mod remote;
 mod repo;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use code::{CodeFile, RemoteCode};
 pub use download::{DownloadEvent, DownloadPlan, DownloadRequest, Downloaded};
+pub use ledger::{Alarm, Entry, Ledger, Move, Place, Rejection, Rejections};
 pub use remote::{FileAt, Gate, RepoFile, RepoInfo, Traffic, Wait};
 pub use repo::{RepoId, RepoIdError, RepoRef};
 
@@ -54,21 +57,27 @@ pub struct Matrix {
     pub variants: Vec<Variant>,
     /// Differing and flagged first, then differing, then flagged, then the rest; by path within each.
     pub rows: Vec<Row>,
+    /// Where defaults come from.
+    pub origin: Origin,
 }
 
 /// One column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
     pub name: String,
     pub path: PathBuf,
     pub model_type: Option<String>,
+    /// What the config class makes of this file, every key; empty where no class was asked.
+    pub gives: Arc<Keys>,
 }
 
 /// One key over all variants.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Dotted: `rope_parameters.rope_theta`.
+    /// Dotted: `rope_parameters.rope_theta`. Of a derived row, after [`DERIVED`].
     pub path: String,
+    /// Of a derived row, for each variant, where it came from: `rope_scaling.type`. Empty for a key as written.
+    pub from: Vec<String>,
     /// Why this key deserves a look in every port.
     pub flag: Option<Flag>,
     pub differs: bool,
@@ -143,5 +152,44 @@ impl fmt::Display for Cell {
     }
 }
 
-/// What the config class gives for keys that a file does not have.
-pub type Defaults = BTreeMap<String, Json>;
+/// What derived rows begin with.
+pub const DERIVED: &str = "rope (normalised) ";
+
+/// Values by dotted path.
+pub type Keys = BTreeMap<String, Json>;
+
+/// What stands for keys that a file does not have.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Defaults {
+    /// What the class gives with no file at all.
+    pub class: Arc<Keys>,
+    /// What the class makes of each file, in the order of the files; empty where it was not asked or refused.
+    pub variants: Vec<Arc<Keys>>,
+    pub origin: Origin,
+    /// Files that the class refuses, in its words.
+    pub refused: Vec<String>,
+}
+
+/// Where defaults come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody was asked: what is absent stays absent.
+    #[default]
+    Nowhere,
+    /// Read from the source of the config class, literals only.
+    Source,
+    /// The config class itself, instantiated.
+    Class { transformers: String },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nowhere => f.write_str("no defaults: no Python environment"),
+            Self::Source => f.write_str("defaults read from the config class's source"),
+            Self::Class { transformers } => {
+                write!(f, "defaults of the config class, transformers {transformers}")
+            }
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! The matrix over config files: keys down, variants across, what differs and what ports get wrong first.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use unicode_width::UnicodeWidthStr;
 
 use super::super::{Ctx, Pane, PaneId, PaneMsg, Used, source};
 use super::{Readers, Reads};
@@ -9,21 +12,25 @@ use crate::app::editor::Editor;
 use crate::app::effect;
 use crate::app::job::JobKind;
 use crate::app::key::{Code, Key, Mouse, MouseKind};
-use crate::hub::data::{Matrix, Row};
+use crate::hub::data::{Cell, DERIVED, Keys, Matrix, Row};
 use crate::util::blame::Report;
+use crate::util::text::one_line;
 
 /// What its jobs tell it.
 #[derive(Clone, Debug)]
 pub enum Msg {
     /// The files were read; those that could not be are told one by one.
-    Loaded { matrix: Matrix, problems: Vec<Report> },
+    /// They come twice: with what the class's source says, and with what the class itself says.
+    Loaded { matrix: Arc<Matrix>, class: Arc<Keys>, problems: Vec<Report> },
 }
 
-/// What it asks the runtime to do.
+/// Asks the runtime to read files and folders, and what their config class makes of them.
 #[derive(Clone, Debug)]
-pub enum Job {
-    /// Read these files and folders; the reference's configuration file gives the defaults.
-    Load { paths: Vec<PathBuf>, configuration: Option<PathBuf> },
+pub struct Job {
+    pub paths: Vec<PathBuf>,
+    /// The file of the config class.
+    pub configuration: Option<PathBuf>,
+    pub model_type: Option<String>,
 }
 
 /// What its rows of the registry ask for.
@@ -37,6 +44,8 @@ pub enum Action {
     Sideways(i32),
     /// Shows only the keys that differ, or all.
     Differing,
+    /// Shows the normalised RoPE beside the keys as written, or those alone.
+    Raw,
     Search,
     Next,
     Previous,
@@ -61,6 +70,7 @@ const fn own(
 pub const ACTIONS: &[Binding] = &[
     own("configs.enter", "Show who reads the key", &["enter"], 1, Action::Enter),
     own("configs.differing", "Only what differs, or all", &["d"], 2, Action::Differing),
+    own("configs.raw", "Keys as written, or RoPE normalised too", &["w"], 6, Action::Raw),
     own("configs.add", "Add a config file", &["a"], 3, Action::Add),
     own("configs.search", "Search keys", &["/"], 4, Action::Search),
     own("configs.down", "Key down", &["j", "down"], 0, Action::Move(1)),
@@ -84,6 +94,21 @@ pub enum Shown {
     Differing,
 }
 
+/// Whether RoPE in one spelling stands beside the keys as written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spelling {
+    #[default]
+    Both,
+    Raw,
+}
+
+/// A cell's words and how wide they are, made once: a frame must not write every value again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    pub text: String,
+    pub width: usize,
+}
+
 /// What is being typed.
 #[derive(Clone, Debug)]
 pub enum Typing {
@@ -94,7 +119,15 @@ pub enum Typing {
 /// The layer's state.
 #[derive(Clone, Debug, Default)]
 pub struct State {
-    pub matrix: Matrix,
+    pub matrix: Arc<Matrix>,
+    /// What the config class gives with no file at all.
+    pub class: Arc<Keys>,
+    /// The words of each cell, by row of the matrix.
+    pub shapes: Vec<Vec<Shape>>,
+    /// The widest shown cell of each variant, and the longest shown key.
+    pub widest: Vec<usize>,
+    pub longest: usize,
+    pub spelling: Spelling,
     pub problems: Vec<Report>,
     /// Rows of the matrix that are shown, by index.
     pub rows: Vec<usize>,
@@ -109,6 +142,18 @@ pub struct State {
     pub reads: Reads,
     /// The key of the last run's cursor, until a file that has it is read or the person moves.
     wanted: Option<String>,
+}
+
+/// Gives the words of a row's key: of a derived one with a sign instead of its lead.
+pub fn key_text(row: &Row) -> String {
+    match row.path.strip_prefix(DERIVED) {
+        Some(field) => format!("rope≈ {field}"),
+        None => one_line(&row.path),
+    }
+}
+
+fn key_width(row: &Row) -> usize {
+    key_text(row).width()
 }
 
 /// Rows of the table: without its header and the two lines below.
@@ -134,6 +179,7 @@ impl State {
                 self.column = self.column.saturating_add_signed(by as isize).min(last);
             }
             Action::Differing => self.toggle(ctx),
+            Action::Raw => self.turn(ctx),
             Action::Search => self.typing = Some(Typing::Search(Editor::default())),
             Action::Next => self.next_match(1, ctx),
             Action::Previous => self.next_match(-1, ctx),
@@ -146,9 +192,15 @@ impl State {
     /// Takes what a job or another pane says.
     pub fn on(&mut self, msg: Msg, _ctx: &mut Ctx<'_>) {
         match msg {
-            Msg::Loaded { matrix, problems } => {
+            Msg::Loaded { matrix, class, problems } => {
                 let path = self.row().map(|row| row.path.clone());
-                (self.matrix, self.problems) = (matrix, problems);
+                (self.matrix, self.class, self.problems) = (matrix, class, problems);
+                let shape = |cell: &Cell| {
+                    let text = one_line(&cell.to_string());
+                    Shape { width: text.width(), text }
+                };
+                let rows = self.matrix.rows.iter();
+                self.shapes = rows.map(|row| row.cells.iter().map(shape).collect()).collect();
                 self.filter();
                 let wanted = self.wanted.as_ref().and_then(|wanted| self.position(wanted));
                 self.wanted.take_if(|_| wanted.is_some());
@@ -200,10 +252,32 @@ impl State {
         });
     }
 
+    fn turn(&mut self, ctx: &mut Ctx<'_>) {
+        let path = self.row().map(|row| row.path.clone());
+        self.spelling = match self.spelling {
+            Spelling::Both => Spelling::Raw,
+            Spelling::Raw => Spelling::Both,
+        };
+        self.filter();
+        self.cursor = path.and_then(|path| self.position(&path)).unwrap_or(0);
+        ctx.toast(match self.spelling {
+            Spelling::Both => "RoPE in one spelling beside the keys as written",
+            Spelling::Raw => "Keys as written only. w shows RoPE in one spelling too",
+        });
+    }
+
     fn filter(&mut self) {
-        let keep = |row: &Row| self.shown == Shown::All || row.differs;
+        let keep = |row: &Row| {
+            (self.shown == Shown::All || row.differs)
+                && (self.spelling == Spelling::Both || row.from.is_empty())
+        };
         let rows = self.matrix.rows.iter().enumerate();
         self.rows = rows.filter(|(_, row)| keep(row)).map(|(index, _)| index).collect();
+        let widest = |variant: usize| {
+            self.rows.iter().map(|index| self.shapes[*index][variant].width).max().unwrap_or(0)
+        };
+        self.widest = (0..self.matrix.variants.len()).map(widest).collect();
+        self.longest = self.rows.iter().map(|index| key_width(&self.matrix.rows[*index])).max().unwrap_or(3);
         self.cursor = self.cursor.min(self.rows.len().saturating_sub(1));
     }
 
@@ -232,7 +306,9 @@ impl State {
 
     pub(super) fn load(&mut self, ctx: &mut Ctx<'_>) {
         let paths = ctx.facts.configs.clone();
-        if paths.is_empty() {
+        let model_type = ctx.facts.model_type.clone();
+        // Without a file the class alone speaks, to the ledger.
+        if paths.is_empty() && (model_type.is_none() || ctx.facts.workspace.is_none()) {
             return;
         }
         let references = ctx.facts.workspace.iter().flat_map(|workspace| &workspace.references);
@@ -240,7 +316,7 @@ impl State {
             path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("configuration_"))
         };
         let configuration = references.into_iter().find(named).cloned();
-        let job = effect::Job::Configs(Job::Load { paths, configuration });
+        let job = effect::Job::Configs(super::Job::Matrix(Job { paths, configuration, model_type }));
         ctx.start(JobKind::LoadConfigs, "reading configs", job);
     }
 
@@ -276,7 +352,10 @@ impl State {
 
     fn show_readers(&mut self, ctx: &mut Ctx<'_>) {
         let Some(row) = self.row() else { return };
-        let key = row.path.clone();
+        // A derived row is read where its first source is.
+        let from = row.from.get(self.column).filter(|from| !from.is_empty());
+        let key =
+            from.map_or_else(|| row.path.clone(), |from| from.trim_start_matches("the class: ").to_string());
         ctx.post(PaneMsg::Source(source::Msg::FindKey { key }));
         ctx.post(PaneMsg::Focus(PaneId::Source));
     }
@@ -356,6 +435,7 @@ impl Pane for State {
             "top": self.top,
             "column": self.column,
             "differing": self.shown == Shown::Differing,
+            "raw": self.spelling == Spelling::Raw,
             "query": self.query,
             "typing": typing,
         })
@@ -364,6 +444,7 @@ impl Pane for State {
     fn restore(&mut self, saved: &serde_json::Value, ctx: &mut Ctx<'_>) {
         let number = |name: &str| saved[name].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
         self.shown = if saved["differing"] == true { Shown::Differing } else { Shown::All };
+        self.spelling = if saved["raw"] == true { Spelling::Raw } else { Spelling::Both };
         self.wanted = saved["key"].as_str().map(str::to_string);
         (self.top, self.column) = (number("top"), number("column"));
         self.query = saved["query"].as_str().unwrap_or_default().to_string();

@@ -17,7 +17,6 @@ use crate::app::key::{Key, Mouse};
 use crate::util::blame::Report;
 
 pub use layer::Layer;
-pub use matrix::Job;
 pub use readers::{Readers, Reads};
 
 /// What jobs and other panes tell it.
@@ -29,11 +28,20 @@ pub enum Msg {
     WorkspaceReady,
     /// Which keys the reference and the port read, from the source pane.
     KeysRead(Reads),
+    /// A run that changed the keys is stored: the ledger can say more.
+    Judged,
     Matrix(matrix::Msg),
     Ledger(ledger::Msg),
     Discover(discover::Msg),
     /// Variants were taken: their configs are read and shown.
     Taken,
+}
+
+/// What it asks the runtime to do.
+#[derive(Clone, Debug)]
+pub enum Job {
+    Matrix(matrix::Job),
+    Ledger(ledger::Job),
 }
 
 /// What its rows of the registry ask for.
@@ -101,10 +109,14 @@ impl State {
         inside(ctx, |ctx| match msg {
             Msg::Named | Msg::WorkspaceReady => self.matrix.load(ctx),
             Msg::KeysRead(reads) => {
-                self.ledger.read(reads.clone());
                 self.matrix.reads = reads;
+                self.ledger.refresh(&self.matrix, ctx);
             }
-            Msg::Matrix(msg) => self.matrix.on(msg, ctx),
+            Msg::Judged => self.ledger.refresh(&self.matrix, ctx),
+            Msg::Matrix(msg) => {
+                self.matrix.on(msg, ctx);
+                self.ledger.refresh(&self.matrix, ctx);
+            }
             Msg::Ledger(msg) => self.ledger.on(msg, ctx),
             Msg::Discover(msg) => {
                 if matches!(msg, discover::Msg::Begin { .. }) {

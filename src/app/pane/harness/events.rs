@@ -2,7 +2,7 @@
 
 use super::{By, Last, Mark, Row, Running, State};
 use crate::app::facts::VerdictFacts;
-use crate::app::pane::{Ctx, source};
+use crate::app::pane::{Ctx, configs, source};
 use crate::app::{PaneId, PaneMsg};
 use crate::harness::data::{CheckRecord, Event, Evidence, PortFile, RunResult, StoredRun, Verdict};
 use crate::session::data::Entry;
@@ -104,6 +104,9 @@ impl State {
     fn finished(&mut self, result: RunResult, seconds: f64, by: By, ctx: &mut Ctx<'_>) {
         let saved = self.running.take().and_then(|running| running.saved);
         let sha = self.sha.clone();
+        if result.checks.iter().any(|check| check.extra.contains_key("keys")) {
+            ctx.post(PaneMsg::Configs(configs::Msg::Judged));
+        }
         for record in result.checks.clone() {
             let run_id = result.run_id.clone();
             self.put(Row { record, run_id, port_sha256: sha.clone(), mark: Mark::Fresh });

@@ -6,8 +6,8 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use crate::app::pane::configs::Readers;
-use crate::app::pane::configs::matrix::{Shown, State, Typing, table_height};
-use crate::hub::data::{Cell, Row};
+use crate::app::pane::configs::matrix::{Shape, Shown, Spelling, State, Typing, key_text, table_height};
+use crate::hub::data::{Cell, Json, Row, Variant};
 use crate::theme::Theme;
 use crate::ui::Canvas;
 use crate::ui::frame::empty;
@@ -20,12 +20,13 @@ const MORE: usize = 6;
 
 /// Gives the words beside the title.
 pub fn subtitle(pane: &State) -> String {
-    let differing = pane.matrix.rows.iter().filter(|row| row.differs).count();
+    let differing = pane.rows.iter().filter(|index| pane.matrix.rows[**index].differs).count();
+    let raw = if pane.spelling == Spelling::Raw { ", as written" } else { "" };
     match (pane.matrix.variants.len(), pane.shown) {
         (0, _) => String::new(),
-        (1, _) => format!("{} keys", pane.matrix.rows.len()),
-        (_, Shown::All) => format!("{} keys, {differing} differ", pane.matrix.rows.len()),
-        (_, Shown::Differing) => format!("{differing} that differ"),
+        (1, _) => format!("{} keys{raw}", pane.rows.len()),
+        (count, Shown::All) => format!("{} keys × {count}, {differing} differ{raw}", pane.rows.len()),
+        (_, Shown::Differing) => format!("{differing} that differ{raw}"),
     }
 }
 
@@ -48,7 +49,8 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, state: &State) {
         for (at, index) in state.rows.iter().enumerate().skip(top).take(height) {
             let y = area.y + 1 + (at - top) as u16;
             let lit = at == state.cursor;
-            line(canvas, state, (&state.matrix.rows[*index], lit), &columns, Rect { y, height: 1, ..area });
+            let row = (&state.matrix.rows[*index], state.shapes[*index].as_slice());
+            line(canvas, state, (row, lit), &columns, Rect { y, height: 1, ..area });
         }
     }
     below(canvas, state);
@@ -62,17 +64,13 @@ struct Columns {
 }
 
 fn columns(state: &State, width: usize) -> Columns {
-    let rows = state.rows.iter().map(|index| &state.matrix.rows[*index]);
-    let longest = rows.clone().map(|row| row.path.width()).max().unwrap_or(3);
-    let key = longest.clamp(8, (width * 2 / 5).max(8));
+    let key = state.longest.clamp(8, (width * 2 / 5).max(8));
     let mut room = width.saturating_sub(key + 7);
     let first = state.column.min(state.matrix.variants.len().saturating_sub(1));
-    let wanted = |variant: usize, name: &str| {
-        let widest = rows.clone().map(|row| shown(&row.cells[variant]).width()).max().unwrap_or(0);
-        widest.max(name.width()).clamp(NARROWEST, WIDEST)
-    };
-    let variants = state.matrix.variants.iter().enumerate().skip(first);
-    let wanted: Vec<usize> = variants.map(|(at, variant)| wanted(at, &variant.name)).collect();
+    let wanted =
+        |(variant, widest): (&Variant, &usize)| (*widest).max(variant.name.width()).clamp(NARROWEST, WIDEST);
+    let variants = state.matrix.variants.iter().zip(&state.widest).skip(first);
+    let wanted: Vec<usize> = variants.map(wanted).collect();
     // Where not all fit, each gives way down to a width at which most values are whole.
     let all: usize = wanted.iter().map(|width| width + 2).sum();
     if all > room + 2 {
@@ -91,13 +89,12 @@ fn columns(state: &State, width: usize) -> Columns {
 }
 
 /// Shortens a dotted key before its last name, which tells it from its neighbours: `rope_pa….rope_theta`.
-fn short_key(path: &str, width: usize) -> String {
-    let path = one_line(path);
+pub(super) fn short_key(path: &str, width: usize) -> String {
     match path.rsplit_once('.') {
         Some((block, name)) if path.width() > width && name.width() + 4 < width => {
             format!("{}.{name}", truncate(block, width - name.width() - 1))
         }
-        _ => truncate(&path, width),
+        _ => truncate(path, width),
     }
 }
 
@@ -153,7 +150,13 @@ fn header(canvas: &mut Canvas<'_, '_>, state: &State, columns: &Columns) {
     }
 }
 
-fn line(canvas: &mut Canvas<'_, '_>, state: &State, (row, lit): (&Row, bool), columns: &Columns, area: Rect) {
+fn line(
+    canvas: &mut Canvas<'_, '_>,
+    state: &State,
+    ((row, shapes), lit): ((&Row, &[Shape]), bool),
+    columns: &Columns,
+    area: Rect,
+) {
     let theme = canvas.theme;
     if lit && canvas.focused {
         canvas.frame.buffer_mut().set_style(area, theme.selected);
@@ -162,8 +165,8 @@ fn line(canvas: &mut Canvas<'_, '_>, state: &State, (row, lit): (&Row, bool), co
     let mark = if lit { "›" } else { " " };
     let differs = if row.differs { "≠" } else { " " };
     let flag = if row.flag.is_some() { "⚑" } else { " " };
-    let key = padded(&short_key(&row.path, columns.key), columns.key + 1);
-    let (readers, style) = match state.readers(&row.path) {
+    let key = padded(&short_key(&key_text(row), columns.key), columns.key + 1);
+    let (readers, style) = match readers_of(state, row) {
         Readers::Both => ("RP ", theme.dim),
         Readers::Reference => ("R  ", theme.dim),
         Readers::ReferenceOnly => ("R! ", theme.fail),
@@ -183,8 +186,9 @@ fn line(canvas: &mut Canvas<'_, '_>, state: &State, (row, lit): (&Row, bool), co
         Span::styled(readers, style),
         Span::raw(" "),
     ];
-    for (cell, width) in row.cells.iter().skip(columns.first).zip(&columns.cells) {
-        let text = padded(&truncate(&shown(cell), *width), width + 2);
+    let cells = row.cells.iter().zip(shapes).skip(columns.first);
+    for ((cell, shape), width) in cells.zip(&columns.cells) {
+        let text = padded(&truncate(&shape.text, *width), width + 2);
         spans.push(Span::styled(text, cell_style(cell, theme)));
     }
     canvas.frame.render_widget(Line::from(spans), area);
@@ -224,22 +228,37 @@ fn below(canvas: &mut Canvas<'_, '_>, state: &State) {
 /// Says about the key under the cursor what the table has no room for.
 fn about(state: &State, row: &Row) -> String {
     let mut parts = vec![row.path.clone()];
-    parts.extend(row.flag.map(|flag| flag.text().to_string()));
+    let from = row.from.get(state.column).filter(|from| !from.is_empty());
+    parts.extend(from.map(|from| format!("from {from}")));
+    parts.extend(row.flag.filter(|_| row.from.is_empty()).map(|flag| flag.text().to_string()));
     parts.extend(row.note.clone());
-    if state.readers(&row.path) == Readers::ReferenceOnly {
+    if readers_of(state, row) == Readers::ReferenceOnly {
         parts.push("read by the reference, not by the port".into());
     }
+    parts.extend(
+        row.from.get(state.column).filter(|from| !from.is_empty()).map(|from| format!("from {from}")),
+    );
     let cell = row.cells.get(state.column);
-    if let Some(Cell::Value(value) | Cell::Default(value)) =
-        cell.filter(|cell| shown(cell).width() > NARROWEST)
-    {
-        parts.push(value.written());
+    if let Some(Cell::Value(value) | Cell::Default(value)) = cell {
+        let written = value.written();
+        if written.width() > NARROWEST {
+            parts.push(written);
+        }
+    }
+    // What the class makes of null is what its model computes with.
+    let given = state.matrix.variants.get(state.column).and_then(|variant| variant.gives.get(&row.path));
+    if let (Some(Cell::Null), Some(given)) = (cell, given.filter(|given| **given != Json::Null)) {
+        parts.push(format!("the class makes null {}", given.short()));
+    }
+    if let Some(Cell::Default(_)) = cell {
+        parts.push(state.matrix.origin.to_string());
     }
     parts.join(" · ")
 }
 
-fn shown(cell: &Cell) -> String {
-    one_line(&cell.to_string())
+/// Who reads a key; of a derived row nobody does, its sources stand below.
+fn readers_of(state: &State, row: &Row) -> Readers {
+    if row.from.is_empty() { state.readers(&row.path) } else { Readers::Unknown }
 }
 
 fn cell_style(cell: &Cell, theme: &Theme) -> Style {
@@ -250,6 +269,6 @@ fn cell_style(cell: &Cell, theme: &Theme) -> Style {
     }
 }
 
-fn padded(text: &str, width: usize) -> String {
+pub(super) fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
