@@ -7,6 +7,9 @@
 #[path = "../tests/it/support/pty.rs"]
 mod pty;
 
+#[path = "ui/configs.rs"]
+mod configs;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -25,6 +28,7 @@ fn main() {
     keys(&mut pty, "open and close help", &["\x1bOP", "\x1b[27u"]);
     repaint(&mut pty);
     println!("memory: {:.0} MB resident", resident(pty.pid()));
+    configs::run();
 }
 
 fn ready(home: &Path) -> Pty {

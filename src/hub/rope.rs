@@ -132,10 +132,10 @@ impl<'a> Reader<'a> {
     fn block(&self) -> (String, &'a [Member]) {
         for name in ["rope_scaling", "rope_parameters"] {
             let path = format!("{}{name}", self.part);
-            if let Some(Json::Object(members)) = self.flat.get(&path) {
-                if !members.is_empty() {
-                    return (path, members);
-                }
+            if let Some(Json::Object(members)) = self.flat.get(&path)
+                && !members.is_empty()
+            {
+                return (path, members);
             }
         }
         (String::new(), &[])

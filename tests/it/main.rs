@@ -6,6 +6,7 @@ mod agent;
 mod bad_input;
 mod check;
 mod config;
+mod config_reader;
 mod configs;
 mod demo;
 mod detached;
