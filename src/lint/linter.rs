@@ -9,7 +9,7 @@ use super::error::LintError;
 use super::read::{self, Loaded};
 use super::rules;
 use super::subject::{Peer, Subject, Wanted};
-use crate::hub::data::{Config, Defaults};
+use crate::hub::data::{Config, Keys};
 use crate::source::data::SourceDoc;
 use crate::source::{self, syntax};
 
@@ -82,7 +82,7 @@ fn peer(name: String, port: &SourceDoc) -> Peer {
 }
 
 /// What the config class of a model type gives by itself.
-fn defaults(text: &str, model_type: &str) -> Defaults {
+fn defaults(text: &str, model_type: &str) -> Keys {
     let tree = syntax::read(text);
     let named = |class: &syntax::Class<'_>| {
         class.fields().any(|(name, _, default)| {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::data::Kind;
-use crate::hub::data::{Config, Defaults};
+use crate::hub::data::{Config, Keys};
 use crate::source::syntax::{self, Class, Syntax};
 use crate::util::blame::Report;
 
@@ -63,7 +63,7 @@ pub struct Wanted {
     pub model_type: Option<String>,
     pub configs: Vec<Config>,
     /// What transformers' config class gives for keys that a config leaves out.
-    pub defaults: Option<Defaults>,
+    pub defaults: Option<Keys>,
 }
 
 /// A near accepted port and what its `Model` offers.

@@ -6,8 +6,8 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use crate::app::effect::Job;
+use crate::app::pane::configs::Job as ConfigsJob;
 use crate::app::pane::configs::discover::{Job as DiscoverJob, Mark, Msg, Taken};
-use crate::app::pane::configs::matrix::Job as MatrixJob;
 use crate::app::pane::configs::{Layer, Msg as PaneMessage};
 use crate::app::{Effect, Msg as AppMsg, PaneId, PaneMsg, State, update::update};
 use crate::hub::data::discover::{About, Finding, Fit, Found, Note, Progress, Seen, Wanted, Weight};
@@ -227,7 +227,7 @@ fn marked_variants_are_fetched_and_taken_into_the_matrix_and_given_back() {
     let loads = script
         .effects
         .iter()
-        .filter(|effect| matches!(effect, Effect::Start(_, Job::Configs(MatrixJob::Load { .. }))));
+        .filter(|effect| matches!(effect, Effect::Start(_, Job::Configs(ConfigsJob::Matrix(_)))));
     assert_eq!(loads.count(), 1);
 
     script.keys("3");
