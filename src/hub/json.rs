@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::data::{Json, Member};
-use super::error::{At, JsonError};
+use super::syntax::{At, JsonError};
 
 const DEEPEST: usize = 64;
 

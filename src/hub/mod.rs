@@ -21,6 +21,7 @@ pub mod pulls;
 mod read;
 pub mod remote;
 pub mod rope;
+mod syntax;
 
 use std::path::Path;
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::HubError;
 use super::data::{Config, Json, Member};
-use super::error::JsonError;
 use super::json::parse;
+use super::syntax::JsonError;
 
 /// Real configs are under 2 MB even with ten thousand labels.
 const LARGEST: u64 = 4 << 20;
