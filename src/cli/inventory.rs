@@ -66,7 +66,8 @@ fn shown() -> Sink<HeaderEvent> {
         HeaderEvent::Listed { name, shards, bytes } => {
             output::progress(&format!("{name}: {shards} safetensors files, {}", text::bytes(bytes)));
         }
-        HeaderEvent::Read { done, total, moved } if total > 20 => {
+        // A folder is read at once.
+        HeaderEvent::Read { done, total, moved } if total > 20 && moved > 0 => {
             let tenth = done * 10 / total;
             let Ok(mut last) = last.lock() else { return };
             if std::mem::replace(&mut *last, tenth) != tenth {

@@ -104,6 +104,9 @@ fn four_hundred_shards_cost_a_thousandth_of_the_checkpoint_and_nothing_the_secon
     let whole = checkpoint.bytes();
     assert!(whole > 500_000_000_000, "{whole} bytes of weights");
     assert!(hub.sent() * 1000 <= whole, "{} bytes were sent of {whole}", hub.sent());
+    // Bodies of redirects are not read.
+    let (told, sent) = (checkpoint.moved.bytes, hub.sent());
+    assert!(told <= sent && told * 10 > sent * 9, "{told} bytes are told of {sent}");
     // The index tells how long each header is: one range each, at Hub and CDN.
     let ranges = hub.requests().into_iter().filter(|request| request.origin == Place::Cdn).count();
     assert_eq!(ranges, 400);

@@ -118,7 +118,7 @@ pub struct Leaf {
     pub shape: Vec<u64>,
     pub dtype: Dtype,
     pub count: u64,
-    /// Where, if not at every index of the lines above: `{3..60}`.
+    /// Where, if not at every index of the lines above: `at {3..60}`, `but at {3..47 by 4}`.
     pub only: Option<String>,
 }
 

@@ -16,7 +16,7 @@ use super::kept::{Kept, Last};
 use super::local::{MODELOPT, SMALL, read_folder};
 use super::{Fault, HeaderError};
 use crate::hub::data::headers::{Checkpoint, HeaderEvent, Moved, Origin};
-use crate::hub::data::{FileAt, RepoFile, RepoId, RepoInfo, RepoRef};
+use crate::hub::data::{FileAt, RepoFile, RepoId, RepoInfo, RepoRef, Traffic};
 use crate::hub::remote::{Ask, Hub, Part, RemoteError};
 use crate::hub::{HubError, read};
 use crate::util::sink::Sink;
@@ -38,26 +38,23 @@ pub async fn fetch(
     repo: &RepoRef,
     sink: &Sink<HeaderEvent>,
 ) -> Result<Checkpoint, HubError> {
+    let before = hub.traffic();
     let info = match hub.whole(repo).await {
         Ok(info) => info,
         Err(error @ RemoteError::Offline { .. }) => return kept(hub, cache, repo, sink, error).await,
         Err(error) => return Err(error.into()),
     };
-    fetch_of(hub, cache, repo, info, sink).await
+    listed_ones(hub, cache, repo, (info, before), sink).await
 }
 
-/// As [`fetch`], of a repository whose files are known.
-///
-/// # Errors
-/// As [`fetch`].
-pub async fn fetch_of(
+/// Reads the headers of a repository whose files are known; `before` is what had gone over the wire until then.
+async fn listed_ones(
     hub: &Hub,
     cache: &Path,
     repo: &RepoRef,
-    info: RepoInfo,
+    (info, before): (RepoInfo, Traffic),
     sink: &Sink<HeaderEvent>,
 ) -> Result<Checkpoint, HubError> {
-    let before = hub.traffic();
     let name = repo.to_string();
     let errand = Errand::of(hub, cache, repo, &info);
     let files = by_path(&info);

@@ -13,7 +13,7 @@ mod local;
 
 pub use assemble::is_shard;
 pub use error::{Fault, HeaderError, INDEX};
-pub use fetch::{fetch, fetch_config, fetch_of, is_folder, open};
+pub use fetch::{fetch, fetch_config, is_folder, open};
 pub use header::{Entry, Header, LARGEST, length, parse, sized};
 pub use index::Places;
 pub use local::read_folder;

@@ -112,14 +112,15 @@ fn latent(keys: &Keys<'_>, tokens: u64) -> Sum {
 
 fn state(keys: &Keys<'_>, word: &str) -> Sum {
     match word {
-        "linear_attention" | "kda" => delta(keys).or_else(|| lightning(keys)),
+        // transformers calls Mamba layers so too.
+        "linear_attention" | "kda" => delta(keys).or_else(|| either(keys)).or_else(|| lightning(keys)),
         "conv" => {
             let (kernel, width) = (keys.number(&["conv_L_cache"])?, keys.number(&["hidden_size"])?);
             let taps = kernel.saturating_sub(1);
             Some((product(&[taps, width, 2]), format!("{taps} × {width} × 2 B")))
         }
         "mamba2" => mamba2(keys),
-        "mamba" => mamba(keys).or_else(|| mamba2(keys)),
+        "mamba" => either(keys),
         "recurrent" => {
             let width = keys.number(&["lru_width", "hidden_size"])?;
             let taps = keys.number(&["conv1d_width"])?.saturating_sub(1);
@@ -150,6 +151,14 @@ fn delta(keys: &Keys<'_>) -> Sum {
 fn lightning(keys: &Keys<'_>) -> Sum {
     let (heads, (_, dim)) = (keys.number(&HEADS)?, heads(keys)?);
     Some((product(&[heads, dim, dim, 4]), format!("{heads} heads × {dim} × {dim} × 4 B")))
+}
+
+/// The first Mamba has no heads.
+fn either(keys: &Keys<'_>) -> Sum {
+    match keys.find(&["mamba_n_heads", "mamba_num_heads", "n_mamba_heads"]) {
+        Some(_) => mamba2(keys),
+        None => mamba(keys).or_else(|| mamba2(keys)),
+    }
 }
 
 fn mamba2(keys: &Keys<'_>) -> Sum {
@@ -229,6 +238,18 @@ mod tests {
         assert_eq!(of("{}", 10).1, ["the config does not say how many layers there are"]);
         let bare = r#"{"num_hidden_layers": 2}"#;
         assert_eq!(of(bare, 10).1, ["2 layers: the config lacks what full attention needs"]);
+    }
+
+    #[test]
+    fn mamba_layers_are_mamba_whatever_the_list_calls_them() {
+        let granite = |word: &str| {
+            format!(
+                r#"{{"num_hidden_layers": 1, "layer_types": ["{word}"], "num_attention_heads": 12, "hidden_size": 1536,
+                "mamba_n_heads": 48, "mamba_d_head": 64, "mamba_d_state": 128, "mamba_n_groups": 1, "mamba_d_conv": 4}}"#
+            )
+        };
+        let state = 48 * 64 * 128 * 4 + 3 * (48 * 64 + 2 * 128) * 2;
+        assert_eq!((of(&granite("mamba"), 10).0, of(&granite("linear_attention"), 10).0), (state, state));
     }
 
     #[test]

@@ -215,15 +215,31 @@ fn leaves(node: &Node<'_>, label: &str, depth: usize, above: &[&BTreeSet<u64>], 
             shape: one.group.shape.clone(),
             dtype: one.group.dtype,
             count: one.group.count,
-            only: differs.map(|(own, _)| set(own)),
+            only: differs.map(|(own, all)| place(own, all)),
         };
         lines.push(Branch { depth, label: label.to_string(), leaf: Some(leaf) });
     }
 }
 
+/// Says where: the numbers themselves, or those that are left out where they are fewer words.
+fn place(own: &BTreeSet<u64>, all: &BTreeSet<u64>) -> String {
+    let rest: BTreeSet<u64> = all.difference(own).copied().collect();
+    let (at, but) = (format!("at {}", set(own)), format!("but at {}", set(&rest)));
+    if but.len() < at.len() { but } else { at }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_said_by_what_is_left_out_where_that_is_shorter() {
+        let all: BTreeSet<u64> = (0..48).collect();
+        let every = |own: fn(&u64) -> bool| place(&all.iter().copied().filter(own).collect(), &all);
+        assert_eq!(every(|layer| layer % 4 == 3), "at {3..47 by 4}");
+        assert_eq!(every(|layer| layer % 4 != 3), "but at {3..47 by 4}");
+        assert_eq!(every(|layer| *layer > 2), "at {3..47}");
+    }
 
     #[test]
     fn numbers_are_written_as_ranges_steps_and_lists() {

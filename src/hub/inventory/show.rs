@@ -119,7 +119,7 @@ pub fn tree(branches: &[Branch]) -> Vec<String> {
             let right = branch.leaf.as_ref().map_or_else(String::new, |leaf| {
                 let shape: Vec<String> = leaf.shape.iter().map(u64::to_string).collect();
                 let many = if leaf.count > 1 { format!(" ×{}", leaf.count) } else { String::new() };
-                let only = leaf.only.as_ref().map(|only| format!(" at {only}")).unwrap_or_default();
+                let only = leaf.only.as_ref().map(|only| format!(" {only}")).unwrap_or_default();
                 format!("[{}] {}{many}{only}", shape.join(", "), leaf.dtype)
             });
             (left, right)
