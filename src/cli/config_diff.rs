@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Common, known, output};
+use super::{Common, known, output, source};
 use crate::hub;
 use crate::hub::data::{Cell, Matrix, Row};
 use crate::util::blame::Report;
@@ -16,7 +16,7 @@ const WIDEST: usize = 44;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Checkpoint folders or config.json files
+    /// Checkpoint folders, config.json files, or repositories of the Hub
     #[arg(required = true, value_name = "CONFIG")]
     pub configs: Vec<PathBuf>,
     /// Print only the keys that differ
@@ -31,7 +31,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
-    let configs = hub::read_all(&args.configs).map_err(|error| Report::from(&error))?;
+    let configs = source::configs(&args.configs, common)?;
     let defaults = match args.no_defaults {
         true => hub::data::Defaults::default(),
         false => known::defaults(None, &configs, common)?,

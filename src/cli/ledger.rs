@@ -5,14 +5,14 @@ mod show;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{Common, known, output};
+use super::{Common, known, output, source};
 use crate::hub::{self, decisions};
 use crate::runtime::variants::{self, Evidence};
 use crate::util::blame::{Blame, Report};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A model type, or config.json files and checkpoint folders of one type
+    /// A model type, or config.json files, checkpoint folders and repositories of one type
     #[arg(required = true, value_name = "MODEL|CONFIG")]
     pub models: Vec<String>,
     /// The port's file [default: the checkout's]
@@ -39,7 +39,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     let files: Vec<PathBuf> = given.into_iter().filter(|path| path.exists() || is_path(path)).collect();
     let names: Vec<&String> =
         args.models.iter().filter(|name| !files.contains(&PathBuf::from(name))).collect();
-    let configs = hub::read_all(&files).map_err(|error| Report::from(&error))?;
+    let configs = source::configs(&files, common)?;
     let mut types: Vec<String> = names.into_iter().cloned().collect();
     types.extend(configs.iter().filter_map(|config| config.model_type.clone()));
     types.dedup();

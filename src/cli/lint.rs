@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{COULD_NOT_RUN, Common, FAILED, INTERRUPTED, output, task};
-use crate::hub;
+use super::{COULD_NOT_RUN, Common, FAILED, INTERRUPTED, output, source, task};
 use crate::lint::{self, Formatted, Linted, Linter, Severity};
 use crate::port::Workspace;
 use crate::tools::format_port::black_isort;
@@ -26,7 +25,7 @@ pub struct Args {
 /// Judges files by mlx-lm's conventions. Exit 1 when upstream's CI would fail; 2 when a file cannot be read.
 pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     let settings = common.settings()?;
-    let configs = hub::read_all(&args.configs).map_err(|error| Report::from(&error))?;
+    let configs = source::configs(&args.configs, common)?;
     let workspace = Workspace::open(&settings.home.value);
     let transformers = workspace.as_ref().map(|workspace| workspace.transformers_dir.clone());
     let mut linter = Linter::new(configs, transformers);

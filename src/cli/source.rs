@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::check::family;
 use super::{Common, output, task};
 use crate::hub::data::headers::{Checkpoint, HeaderEvent, Origin};
-use crate::hub::data::{RepoRef, Wait};
-use crate::hub::headers;
+use crate::hub::data::{Config, RepoRef, Wait};
 use crate::hub::remote::{Hub, RemoteError};
+use crate::hub::{self, headers};
 use crate::util::blame::{Blame, Report};
 use crate::util::sink::Sink;
 use crate::util::text;
@@ -54,6 +54,24 @@ pub fn repo(named: &str, need: Need, common: &Common) -> Result<PathBuf, Report>
     interruptible(async {
         headers::fetch_config(&hub, &cache, &repo).await.map_err(|error| Report::from(&error))
     })
+}
+
+/// Reads configs as they are named: files and folders as they are, repositories by their config.json, which is fetched.
+pub fn configs(named: &[PathBuf], common: &Common) -> Result<Vec<Config>, Report> {
+    let one = |path: &PathBuf| {
+        let text = path.to_string_lossy();
+        let local = headers::is_folder(&text) || text.ends_with(".json");
+        let id = RepoRef::parse(&text).ok().filter(|repo| !local && repo.id.owner().is_some());
+        let folder = match &id {
+            Some(_) => repo(&text, Need::Config, common)?,
+            None => path.clone(),
+        };
+        let config = hub::read(&folder).map_err(|error| Report::from(&error))?;
+        Ok(Config { name: id.map_or(config.name, |id| id.to_string()), ..config })
+    };
+    let mut configs = named.iter().map(one).collect::<Result<Vec<_>, Report>>()?;
+    hub::tell_apart(&mut configs);
+    Ok(configs)
 }
 
 fn interruptible<T>(work: impl Future<Output = Result<T, Report>>) -> Result<T, Report> {

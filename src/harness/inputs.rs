@@ -150,7 +150,7 @@ impl Inputs {
         for (index, PortFile { path, .. }) in prepared.configs.iter().enumerate() {
             let bytes = std::fs::read(path).map_err(|source| FsError::Read { path: path.clone(), source })?;
             // The folder's name is the variant's name.
-            let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
+            let folder = folder_name(path);
             let copy = inputs.copy(path, &bytes, scratch.join(format!("config-{index}")).join(folder))?;
             // Only `names` and `load` read them, and a large release has a hundred.
             if prepared.checks.iter().any(|check| matches!(check.name(), "names" | "load")) {
@@ -225,18 +225,39 @@ fn absolute(path: &Path) -> PathBuf {
 fn config_file(path: &Path) -> Result<PortFile, HarnessError> {
     let file = if path.is_dir() { path.join("config.json") } else { path.to_path_buf() };
     match file.is_file() {
-        true => Ok(read_port(&absolute(&file))?.1),
+        true => Ok(read_port(&in_its_folder(&file))?.1),
         false => Err(HarnessError::NoConfig { path: file }),
+    }
+}
+
+/// Makes a path absolute without following the file's own link: in the Hub cache that leads away from its checkpoint.
+fn in_its_folder(file: &Path) -> PathBuf {
+    let path = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
+    match (path.parent().map(std::fs::canonicalize), path.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => path,
+    }
+}
+
+/// Names the folder of a config: of a commit in the Hub cache, by its repository.
+fn folder_name(path: &Path) -> String {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let is_commit = name.len() == 40 && name.chars().all(|c| c.is_ascii_hexdigit());
+    let repo = || folder.ancestors().find_map(|above| above.file_name()?.to_str()?.strip_prefix("models--"));
+    match is_commit.then(repo).flatten() {
+        Some(repo) => repo.rsplit("--").next().unwrap_or(repo).to_string(),
+        None => name,
     }
 }
 
 /// Names a variant by its file, or by its folder where the file is called config.json.
 fn variant_name(path: &Path) -> String {
     let named = match path.file_name() {
-        Some(name) if name == "config.json" => path.parent().and_then(Path::file_name),
-        _ => path.file_stem(),
+        Some(name) if name == "config.json" => Some(folder_name(path)).filter(|name| !name.is_empty()),
+        _ => path.file_stem().map(|name| name.to_string_lossy().into_owned()),
     };
-    named.map_or_else(|| "config".into(), |name| name.to_string_lossy().into_owned())
+    named.unwrap_or_else(|| "config".into())
 }
 
 #[cfg(test)]
@@ -245,7 +266,8 @@ mod tests {
 
     #[test]
     fn a_variant_is_named_by_its_file_or_folder() {
-        let names = ["/a/AFM-4.5B/config.json", "/a/small.json"].map(|path| variant_name(Path::new(path)));
-        assert_eq!(names, ["AFM-4.5B", "small"]);
+        let cached = format!("/hub/models--acme--harbor-1b/snapshots/{}/config.json", "0a".repeat(20));
+        let paths = ["/a/AFM-4.5B/config.json", "/a/small.json", &cached];
+        assert_eq!(paths.map(|path| variant_name(Path::new(path))), ["AFM-4.5B", "small", "harbor-1b"]);
     }
 }

@@ -9,14 +9,16 @@ use super::JobSink;
 use crate::app::PaneMsg;
 use crate::app::pane::configs::Msg as PaneMessage;
 use crate::app::pane::configs::discover::{Job, Msg, Taken};
-use crate::hub::HubError;
 use crate::hub::data::discover::Progress;
+use crate::hub::data::headers::Origin;
 use crate::hub::data::{RepoRef, Wait};
 use crate::hub::discover::{Search, look, of_config, wanted};
 use crate::hub::remote::Hub;
+use crate::hub::{HubError, headers};
 use crate::runtime::discover::{Sources, kept, radar, taken};
 use crate::runtime::services::Services;
 use crate::util::blame::Report;
+use crate::util::sink::discard;
 
 /// Runs one job to its end.
 pub(super) async fn run(
@@ -53,7 +55,7 @@ pub(super) async fn run(
         }
         Job::Look { id } => {
             let looked = tokio::select! {
-                looked = fetch(&hub, &id) => looked.map_err(|error| Report::from(&error)),
+                looked = fetch(&hub, &id, &services) => looked.map_err(|error| Report::from(&error)),
                 () = cancel.cancelled() => return Ok(()),
             };
             tell(&sink, Msg::Looked { id, looked });
@@ -63,7 +65,7 @@ pub(super) async fn run(
 }
 
 /// Reads the config of a repository, a link, or of a file that is called so.
-async fn fetch(hub: &Hub, name: &str) -> Result<Taken, HubError> {
+async fn fetch(hub: &Hub, name: &str, services: &Services) -> Result<Taken, HubError> {
     let path = Path::new(name);
     if path.exists() {
         let config = crate::hub::read(path)?;
@@ -76,5 +78,15 @@ async fn fetch(hub: &Hub, name: &str) -> Result<Taken, HubError> {
         });
     }
     let repo = RepoRef::parse(name).map_err(crate::hub::remote::RemoteError::from)?;
-    look(hub, &repo).await.map(taken)
+    let looked = taken(look(hub, &repo).await?);
+    // With headers beside its config a variant can go through `load` and `names`; without, through the twins.
+    let cache = services.home().cache();
+    match headers::fetch(hub, &cache, &repo, &discard()).await.map(|checkpoint| checkpoint.origin) {
+        Ok(Origin::Repo { folder, .. }) => Ok(Taken { config: folder.join("config.json"), ..looked }),
+        Ok(Origin::Folder { .. }) => Ok(looked),
+        Err(error) => {
+            tracing::info!("no headers of {repo}: {error}");
+            Ok(looked)
+        }
+    }
 }
