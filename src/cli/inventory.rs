@@ -64,7 +64,7 @@ fn shown() -> Sink<HeaderEvent> {
     let last = Arc::new(Mutex::new(0));
     Arc::new(move |event| match event {
         HeaderEvent::Listed { name, shards, bytes } => {
-            output::progress(&format!("{name}: {shards} safetensors files, {}", text::bytes(bytes)));
+            output::progress(&format!("{name}: {shards} safetensors, {}", text::bytes(bytes)));
         }
         // A folder is read at once.
         HeaderEvent::Read { done, total, moved } if total > 20 && moved > 0 => {

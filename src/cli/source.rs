@@ -87,7 +87,7 @@ fn announced() -> Sink<HeaderEvent> {
     Arc::new(|event| {
         if let HeaderEvent::Listed { name, shards, bytes } = event {
             let size = text::bytes(bytes);
-            output::progress(&format!("{name}: the headers of {shards} files, {size}; no weights"));
+            output::progress(&format!("{name}: headers only, {shards} safetensors, {size}"));
         }
     })
 }

@@ -1,9 +1,11 @@
 //! Inventories as lines of text, at most 80 columns where names allow; the command line and the model's tool print them.
 
+use std::collections::BTreeMap;
+
 use unicode_width::UnicodeWidthStr;
 
 use crate::hub::data::headers::{Index, Origin};
-use crate::hub::data::inventory::{Branch, Comparison, ExpertForm, Fit, Form, Inventory, Memory};
+use crate::hub::data::inventory::{Branch, Comparison, ExpertForm, Fit, Form, FormatRow, Inventory, Memory};
 use crate::util::text::{bytes, one_line, truncate};
 
 const WIDTH: usize = 80;
@@ -168,7 +170,19 @@ pub fn compared(comparison: &Comparison) -> Vec<String> {
     let alike =
         if comparison.rows.is_empty() { "the same names, stackings and dtypes" } else { "keys are alike" };
     out.push(format!("{} {alike}", comparison.same));
+    let mut by_dtype: BTreeMap<String, usize> = BTreeMap::new();
     for row in &comparison.rows {
+        if let Some(dtypes) = dtypes_alone(row) {
+            *by_dtype.entry(dtypes).or_default() += 1;
+        }
+    }
+    // A dtype that differs everywhere is one line, not a hundred.
+    by_dtype.retain(|_, count| *count > 2);
+    for (dtypes, count) in &by_dtype {
+        wrapped("", &format!("{count} keys differ in dtype alone: {dtypes}"), &mut out);
+    }
+    let single = |row: &&FormatRow| dtypes_alone(row).is_none_or(|dtypes| !by_dtype.contains_key(&dtypes));
+    for row in comparison.rows.iter().filter(single) {
         out.push(one_line(&row.key));
         let cells = row
             .cells
@@ -178,6 +192,14 @@ pub fn compared(comparison: &Comparison) -> Vec<String> {
         wrapped("    ", &cells.collect::<Vec<_>>().join(" · "), &mut out);
     }
     out
+}
+
+/// Gives the dtypes of a key that every variant has with the same axes.
+fn dtypes_alone(row: &FormatRow) -> Option<String> {
+    let cells: Vec<&Form> = row.cells.iter().map(Option::as_ref).collect::<Option<_>>()?;
+    let alike = cells.iter().all(|cell| cell.axes == cells[0].axes);
+    let one = |(number, cell): (usize, &&Form)| format!("{} {}", letter(number), cell.dtypes.join("/"));
+    alike.then(|| cells.iter().enumerate().map(one).collect::<Vec<_>>().join(" · "))
 }
 
 fn letter(number: usize) -> String {
@@ -244,4 +266,37 @@ pub fn count(number: u64) -> String {
         unit += 1;
     }
     if unit == 0 { number.to_string() } else { format!("{value:.2}{}", UNITS[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dtype_that_differs_everywhere_is_said_once() {
+        let form =
+            |axes: usize, dtype: &str| Some(Form { axes: vec![axes], dtypes: vec![dtype.into()], count: 2 });
+        let row = |key: &str, b: Option<Form>| FormatRow { key: key.into(), cells: vec![form(2, "BF16"), b] };
+        let rows = vec![
+            row("a", form(2, "F32")),
+            row("b", form(2, "F32")),
+            row("c", form(2, "F32")),
+            row("d", form(3, "F32")),
+            row("e", None),
+        ];
+        let comparison =
+            Comparison { variants: vec!["one".into(), "two".into()], rows, same: 1, notes: Vec::new() };
+        let lines = [
+            "2 checkpoints compared",
+            "  A one",
+            "  B two",
+            "1 keys are alike",
+            "3 keys differ in dtype alone: A BF16 · B F32",
+            "d",
+            "    A 2-D BF16 ×2 · B 3-D F32 ×2",
+            "e",
+            "    A 2-D BF16 ×2 · B –",
+        ];
+        assert_eq!(compared(&comparison), lines);
+    }
 }
