@@ -109,8 +109,12 @@ impl State {
         inside(ctx, |ctx| match msg {
             Msg::Named | Msg::WorkspaceReady => self.matrix.load(ctx),
             Msg::KeysRead(reads) => {
+                let changed = self.matrix.reads != reads;
                 self.matrix.reads = reads;
-                self.ledger.refresh(&self.matrix, ctx);
+                // The same keys may stand on other lines, which matters once there is a ledger.
+                if changed || self.ledger.is_made() {
+                    self.ledger.refresh(&self.matrix, ctx);
+                }
             }
             Msg::Judged => self.ledger.refresh(&self.matrix, ctx),
             Msg::Matrix(msg) => {

@@ -143,6 +143,11 @@ impl State {
         self.start(Act::Show, ctx);
     }
 
+    /// Tells whether there is one.
+    pub(super) fn is_made(&self) -> bool {
+        !self.ledger.entries.is_empty()
+    }
+
     /// Counts the alarms that the person has not rejected.
     pub fn alarms(&self) -> usize {
         self.ledger.alarms()
