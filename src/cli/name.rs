@@ -1,6 +1,6 @@
 //! What MODEL of `mlxport port MODEL` turns out to be, before the screen is opened: the session is named after it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::discover::waiting;
@@ -31,7 +31,8 @@ pub fn named_model(model: &str, settings: &Settings) -> Result<Named, Report> {
     match wanted {
         Wanted::ModelType(model_type) => Ok(Named { model_type, config: None, taken: None }),
         Wanted::Folder(path) => {
-            let model_type = crate::hub::model_type(&path)?;
+            // By the path as it was typed, for the words of an error.
+            let model_type = crate::hub::model_type(Path::new(model))?;
             Ok(Named { model_type, config: Some(path), taken: None })
         }
         Wanted::Class(_) | Wanted::Repo(_) => asked(wanted, settings),
