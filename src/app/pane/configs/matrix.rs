@@ -6,12 +6,12 @@ use std::sync::Arc;
 use unicode_width::UnicodeWidthStr;
 
 use super::super::{Ctx, Pane, PaneId, PaneMsg, Used, source};
+use super::list::{self, Cursor, Extent, Go, Listed, Typed, Way};
 use super::{Readers, Reads};
 use crate::app::action::{self, Binding, row};
-use crate::app::editor::Editor;
 use crate::app::effect;
 use crate::app::job::JobKind;
-use crate::app::key::{Code, Key, Mouse, MouseKind};
+use crate::app::key::{Key, Mouse};
 use crate::hub::data::{Cell, DERIVED, Keys, Matrix, Row};
 use crate::util::blame::Report;
 use crate::util::text::one_line;
@@ -36,10 +36,7 @@ pub struct Job {
 /// What its rows of the registry ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    Move(i32),
-    Page(i32),
-    Top,
-    Bottom,
+    Go(Go),
     /// Scrolls by variants.
     Sideways(i32),
     /// Shows only the keys that differ, or all.
@@ -73,12 +70,12 @@ pub const ACTIONS: &[Binding] = &[
     own("configs.raw", "Keys as written, or RoPE normalised too", &["w"], 6, Action::Raw),
     own("configs.add", "Add a config file", &["a"], 3, Action::Add),
     own("configs.search", "Search keys", &["/"], 4, Action::Search),
-    own("configs.down", "Key down", &["j", "down"], 0, Action::Move(1)),
-    own("configs.up", "Key up", &["k", "up"], 0, Action::Move(-1)),
-    own("configs.page-down", "Page down", &["pagedown", "ctrl-d", "space"], 0, Action::Page(1)),
-    own("configs.page-up", "Page up", &["pageup", "ctrl-u"], 0, Action::Page(-1)),
-    own("configs.top", "First key", &["g", "home"], 0, Action::Top),
-    own("configs.bottom", "Last key", &["G", "end"], 0, Action::Bottom),
+    own("configs.down", "Key down", &["j", "down"], 0, Action::Go(Go::Lines(1))),
+    own("configs.up", "Key up", &["k", "up"], 0, Action::Go(Go::Lines(-1))),
+    own("configs.page-down", "Page down", &["pagedown", "ctrl-d", "space"], 0, Action::Go(Go::Pages(1))),
+    own("configs.page-up", "Page up", &["pageup", "ctrl-u"], 0, Action::Go(Go::Pages(-1))),
+    own("configs.top", "First key", &["g", "home"], 0, Action::Go(Go::First)),
+    own("configs.bottom", "Last key", &["G", "end"], 0, Action::Go(Go::Last)),
     own("configs.right", "Next variants", &["l", "right"], 0, Action::Sideways(1)),
     own("configs.left", "Previous variants", &["h", "left"], 0, Action::Sideways(-1)),
     own("configs.next", "Next match", &["n"], 0, Action::Next),
@@ -109,11 +106,11 @@ pub struct Shape {
     pub width: usize,
 }
 
-/// What is being typed.
-#[derive(Clone, Debug)]
+/// What a line is typed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typing {
-    Search(Editor),
-    Path(Editor),
+    Search,
+    Path,
 }
 
 /// The layer's state.
@@ -132,13 +129,12 @@ pub struct State {
     /// Rows of the matrix that are shown, by index.
     pub rows: Vec<usize>,
     /// The shown row under the cursor.
-    pub cursor: usize,
-    top: usize,
+    pub cursor: Cursor,
     /// The first variant shown.
     pub column: usize,
     pub shown: Shown,
     pub query: String,
-    pub typing: Option<Typing>,
+    pub typing: Option<Typed<Typing>>,
     pub reads: Reads,
     /// The key of the last run's cursor, until a file that has it is read or the person moves.
     wanted: Option<String>,
@@ -156,34 +152,24 @@ fn key_width(row: &Row) -> usize {
     key_text(row).width()
 }
 
-/// Rows of the table: without its header and the two lines below.
-pub fn table_height((_, height): (u16, u16)) -> usize {
-    usize::from(height.saturating_sub(3))
-}
-
 impl State {
     /// Does what a bound key, the palette or a slash command asked for.
     pub fn act(&mut self, action: Action, ctx: &mut Ctx<'_>) {
         if !matches!(action, Action::Reload) {
             self.wanted = None;
         }
-        let height = table_height(ctx.size);
-        let page = i32::try_from(height.max(2) - 1).unwrap_or(1);
         match action {
-            Action::Move(by) => self.go(by, height),
-            Action::Page(by) => self.go(by * page, height),
-            Action::Top => self.go(i32::MIN / 2, height),
-            Action::Bottom => self.go(i32::MAX / 2, height),
+            Action::Go(to) => list::go(self, to, ctx),
             Action::Sideways(by) => {
                 let last = self.matrix.variants.len().saturating_sub(1);
                 self.column = self.column.saturating_add_signed(by as isize).min(last);
             }
             Action::Differing => self.toggle(ctx),
             Action::Raw => self.turn(ctx),
-            Action::Search => self.typing = Some(Typing::Search(Editor::default())),
-            Action::Next => self.next_match(1, ctx),
-            Action::Previous => self.next_match(-1, ctx),
-            Action::Add => self.typing = Some(Typing::Path(Editor::default())),
+            Action::Search => self.typing = Some(Typed::new(Typing::Search, "")),
+            Action::Next => list::seek(self, &self.matches(), Way::Down, ctx),
+            Action::Previous => list::seek(self, &self.matches(), Way::Up, ctx),
+            Action::Add => self.typing = Some(Typed::new(Typing::Path, "")),
             Action::Reload => self.load(ctx),
             Action::Enter => self.show_readers(ctx),
         }
@@ -205,7 +191,7 @@ impl State {
                 let wanted = self.wanted.as_ref().and_then(|wanted| self.position(wanted));
                 self.wanted.take_if(|_| wanted.is_some());
                 let at = wanted.or_else(|| path.and_then(|path| self.position(&path)));
-                self.cursor = at.unwrap_or(0);
+                self.cursor.at = at.unwrap_or(0);
                 // The column of the last run stays until there are variants.
                 if let Some(last) = self.matrix.variants.len().checked_sub(1) {
                     self.column = self.column.min(last);
@@ -216,25 +202,17 @@ impl State {
 
     /// Gives the row under the cursor.
     pub fn row(&self) -> Option<&Row> {
-        self.rows.get(self.cursor).and_then(|index| self.matrix.rows.get(*index))
+        self.rows.get(self.cursor.at).and_then(|index| self.matrix.rows.get(*index))
     }
 
     /// Gives the first shown row of the screen, so that the cursor is in view.
     pub fn top(&self, height: usize) -> usize {
-        let lowest = (self.cursor + 1).saturating_sub(height.max(1));
-        let last = self.rows.len().saturating_sub(height);
-        self.top.clamp(lowest, self.cursor.max(lowest)).min(last.max(lowest))
+        self.cursor.top(Extent { lines: self.rows.len(), height })
     }
 
     /// Says who reads a key.
     pub fn readers(&self, path: &str) -> Readers {
         self.reads.of(path)
-    }
-
-    fn go(&mut self, by: i32, height: usize) {
-        let last = self.rows.len().saturating_sub(1);
-        self.cursor = self.cursor.saturating_add_signed(by as isize).min(last);
-        self.top = self.top(height);
     }
 
     fn toggle(&mut self, ctx: &mut Ctx<'_>) {
@@ -244,7 +222,7 @@ impl State {
             Shown::Differing => Shown::All,
         };
         self.filter();
-        self.cursor = path.and_then(|path| self.position(&path)).unwrap_or(0);
+        self.cursor.at = path.and_then(|path| self.position(&path)).unwrap_or(0);
         ctx.toast(match (self.shown, self.rows.is_empty()) {
             (Shown::All, _) => "All keys",
             (Shown::Differing, false) => "Only the keys that differ. d shows all",
@@ -259,7 +237,7 @@ impl State {
             Spelling::Raw => Spelling::Both,
         };
         self.filter();
-        self.cursor = path.and_then(|path| self.position(&path)).unwrap_or(0);
+        self.cursor.at = path.and_then(|path| self.position(&path)).unwrap_or(0);
         ctx.toast(match self.spelling {
             Spelling::Both => "RoPE in one spelling beside the keys as written",
             Spelling::Raw => "Keys as written only. w shows RoPE in one spelling too",
@@ -278,30 +256,11 @@ impl State {
         };
         self.widest = (0..self.matrix.variants.len()).map(widest).collect();
         self.longest = self.rows.iter().map(|index| key_width(&self.matrix.rows[*index])).max().unwrap_or(3);
-        self.cursor = self.cursor.min(self.rows.len().saturating_sub(1));
+        self.cursor.at = self.cursor.at.min(self.rows.len().saturating_sub(1));
     }
 
     fn position(&self, path: &str) -> Option<usize> {
         self.rows.iter().position(|index| self.matrix.rows[*index].path == path)
-    }
-
-    fn take(&mut self, typing: Typing, ctx: &mut Ctx<'_>) {
-        match typing {
-            Typing::Search(_) => {}
-            Typing::Path(editor) => {
-                let text = editor.text().trim().to_string();
-                if is_repository(&text) {
-                    let msg = super::Msg::Discover(super::discover::Msg::Named(text));
-                    ctx.post(PaneMsg::Configs(msg));
-                } else if !text.is_empty() {
-                    let path = PathBuf::from(text);
-                    if !ctx.facts.configs.contains(&path) {
-                        ctx.facts.configs.push(path);
-                    }
-                    self.load(ctx);
-                }
-            }
-        }
     }
 
     pub(super) fn load(&mut self, ctx: &mut Ctx<'_>) {
@@ -320,34 +279,10 @@ impl State {
         ctx.start(JobKind::LoadConfigs, "reading configs", job);
     }
 
-    fn searched(&mut self, height: usize) {
-        let Some(Typing::Search(editor)) = &self.typing else { return };
-        self.query = editor.text().to_lowercase();
-        if let Some(at) = self.matches().into_iter().find(|at| *at >= self.cursor) {
-            self.cursor = at;
-        } else if let Some(first) = self.matches().first() {
-            self.cursor = *first;
-        }
-        self.top = self.top(height);
-    }
-
     fn matches(&self) -> Vec<usize> {
         let has = |index: &usize| self.matrix.rows[*index].path.to_lowercase().contains(&self.query);
         let rows = self.rows.iter().enumerate().filter(|(_, index)| !self.query.is_empty() && has(index));
         rows.map(|(at, _)| at).collect()
-    }
-
-    fn next_match(&mut self, by: i32, ctx: &mut Ctx<'_>) {
-        let found = self.matches();
-        let next = match by > 0 {
-            true => found.iter().find(|at| **at > self.cursor).or(found.first()),
-            false => found.iter().rev().find(|at| **at < self.cursor).or(found.last()),
-        };
-        match next {
-            Some(at) => self.cursor = *at,
-            None => ctx.toast("No match. / searches"),
-        }
-        self.top = self.top(table_height(ctx.size));
     }
 
     fn show_readers(&mut self, ctx: &mut Ctx<'_>) {
@@ -367,11 +302,46 @@ fn is_repository(text: &str) -> bool {
     text.contains("://") || (!is_path && text.matches('/').count() == 1)
 }
 
+impl Listed for State {
+    type What = Typing;
+
+    fn typing(&mut self) -> &mut Option<Typed<Typing>> {
+        &mut self.typing
+    }
+
+    fn cursor(&mut self) -> (&mut Cursor, usize) {
+        (&mut self.cursor, self.rows.len())
+    }
+
+    fn edited(&mut self, height: usize) {
+        let Some(Typed { what: Typing::Search, editor }) = &self.typing else { return };
+        self.query = editor.text().to_lowercase();
+        let matches = self.matches();
+        self.cursor.seek(&matches, Way::Here, Extent { lines: self.rows.len(), height });
+    }
+
+    fn entered(&mut self, typed: Typed<Typing>, ctx: &mut Ctx<'_>) {
+        let text = typed.text();
+        if typed.what == Typing::Search || text.is_empty() {
+            return;
+        }
+        if is_repository(&text) {
+            let msg = super::Msg::Discover(super::discover::Msg::Named(text));
+            return ctx.post(PaneMsg::Configs(msg));
+        }
+        let path = PathBuf::from(text);
+        if !ctx.facts.configs.contains(&path) {
+            ctx.facts.configs.push(path);
+        }
+        self.load(ctx);
+    }
+}
+
 impl Pane for State {
     fn contexts(&self) -> &'static [&'static str] {
-        match &self.typing {
-            Some(Typing::Search(_)) => &["search"],
-            Some(Typing::Path(_)) => &["path"],
+        match self.typing.as_ref().map(|typed| typed.what) {
+            Some(Typing::Search) => &["search"],
+            Some(Typing::Path) => &["path"],
             None => &["matrix", "layers"],
         }
     }
@@ -381,35 +351,15 @@ impl Pane for State {
     }
 
     fn key(&mut self, key: Key, ctx: &mut Ctx<'_>) -> Used {
-        if let Some(typing) = self.typing.take_if(|_| key.code == Code::Enter) {
-            self.take(typing, ctx);
-            return Used::Yes;
-        }
-        let Some(Typing::Search(editor) | Typing::Path(editor)) = &mut self.typing else { return Used::No };
-        let used = editor.key(key);
-        self.searched(table_height(ctx.size));
-        used
+        list::key(self, key, ctx)
     }
 
     fn paste(&mut self, text: &str, ctx: &mut Ctx<'_>) -> Used {
-        let Some(Typing::Search(editor) | Typing::Path(editor)) = &mut self.typing else { return Used::No };
-        editor.insert(&text.chars().filter(|c| !c.is_control()).collect::<String>());
-        self.searched(table_height(ctx.size));
-        Used::Yes
+        list::paste(self, text, ctx)
     }
 
     fn mouse(&mut self, mouse: Mouse, ctx: &mut Ctx<'_>) -> Used {
-        let height = table_height(ctx.size);
-        match mouse.kind {
-            MouseKind::ScrollUp => self.go(-3, height),
-            MouseKind::ScrollDown => self.go(3, height),
-            MouseKind::Press if mouse.row > 0 && usize::from(mouse.row) <= height => {
-                self.cursor = self.top(height) + usize::from(mouse.row) - 1;
-                self.go(0, height);
-            }
-            _ => return Used::No,
-        }
-        Used::Yes
+        list::mouse(self, (mouse, 1), ctx)
     }
 
     fn ended(&mut self, _kind: JobKind, result: Result<(), Report>, _ctx: &mut Ctx<'_>) {
@@ -426,13 +376,13 @@ impl Pane for State {
     }
 
     fn save(&self) -> serde_json::Value {
-        let typing = self.typing.as_ref().map(|typing| match typing {
-            Typing::Search(editor) => ("search", editor.text()),
-            Typing::Path(editor) => ("path", editor.text()),
+        let typing = self.typing.as_ref().map(|typed| match typed.what {
+            Typing::Search => ("search", typed.editor.text()),
+            Typing::Path => ("path", typed.editor.text()),
         });
         serde_json::json!({
             "key": self.wanted.as_ref().or_else(|| self.row().map(|row| &row.path)),
-            "top": self.top,
+            "top": self.cursor.kept_top(),
             "column": self.column,
             "differing": self.shown == Shown::Differing,
             "raw": self.spelling == Spelling::Raw,
@@ -446,14 +396,15 @@ impl Pane for State {
         self.shown = if saved["differing"] == true { Shown::Differing } else { Shown::All };
         self.spelling = if saved["raw"] == true { Spelling::Raw } else { Spelling::Both };
         self.wanted = saved["key"].as_str().map(str::to_string);
-        (self.top, self.column) = (number("top"), number("column"));
+        (self.cursor, self.column) = (Cursor::kept(0, number("top")), number("column"));
         self.query = saved["query"].as_str().unwrap_or_default().to_string();
-        let typed = saved["typing"][1].as_str().map(Editor::new);
-        self.typing = match (saved["typing"][0].as_str(), typed) {
-            (Some("search"), Some(editor)) => Some(Typing::Search(editor)),
-            (Some("path"), Some(editor)) => Some(Typing::Path(editor)),
+        let what = match saved["typing"][0].as_str() {
+            Some("search") => Some(Typing::Search),
+            Some("path") => Some(Typing::Path),
             _ => None,
         };
+        let typed = saved["typing"][1].as_str();
+        self.typing = what.zip(typed).map(|(what, text)| Typed::new(what, text));
         self.load(ctx);
     }
 }

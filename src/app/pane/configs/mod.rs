@@ -7,6 +7,7 @@
 pub mod discover;
 mod layer;
 pub mod ledger;
+pub mod list;
 pub mod matrix;
 mod readers;
 

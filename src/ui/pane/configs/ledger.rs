@@ -5,8 +5,10 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
+use super::foot::{self, Foot};
 use super::matrix::{padded, short_key};
-use crate::app::pane::configs::ledger::{Kind, Only, State, Typing, table_height};
+use crate::app::pane::configs::ledger::{Kind, Only, State, Typing};
+use crate::app::pane::configs::list::table_height;
 use crate::hub::data::{Entry, Move, Place};
 use crate::theme::Theme;
 use crate::ui::Canvas;
@@ -48,7 +50,7 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, state: &State) {
         let top = state.top(height);
         for (at, index) in state.rows.iter().enumerate().skip(top).take(height) {
             let row = Rect { y: area.y + 1 + (at - top) as u16, height: 1, ..area };
-            line(canvas, state, (&state.ledger.entries[*index], at == state.cursor), &shape, row);
+            line(canvas, state, (&state.ledger.entries[*index], at == state.cursor.at), &shape, row);
         }
     }
     below(canvas, state);
@@ -166,7 +168,7 @@ fn moved(one: &Move, theme: &Theme) -> (&'static str, Style) {
 fn evidence(canvas: &mut Canvas<'_, '_>, state: &State) {
     let (area, theme) = (canvas.area, canvas.theme);
     let height = table_height((area.width, area.height)) + 1;
-    let cursor = state.open.unwrap_or(0);
+    let cursor = state.open.map_or(0, |cursor| cursor.at);
     let lines = state.evidence();
     let top = (cursor + 1).saturating_sub(height);
     for (at, one) in lines.iter().enumerate().skip(top).take(height) {
@@ -188,55 +190,33 @@ fn evidence(canvas: &mut Canvas<'_, '_>, state: &State) {
     }
 }
 
-/// What the marks mean, as much as the width holds, the most needed first.
-fn legend(width: usize) -> String {
-    const PARTS: [&str; 7] = [
-        "! alarm",
-        "= both move alike",
-        "R! reference alone",
-        "≠! both, apart",
-        "x rejected",
-        "· neither moves",
-        "R✗ P✗ refused",
-    ];
-    let mut text = String::new();
-    for part in PARTS {
-        if text.width() + part.width() + 2 <= width {
-            text.push_str(if text.is_empty() { " " } else { "  " });
-            text.push_str(part);
-        }
-    }
-    text
-}
+/// What the marks mean, the most needed first.
+const LEGEND: [&str; 7] = [
+    "! alarm",
+    "= both move alike",
+    "R! reference alone",
+    "≠! both, apart",
+    "x rejected",
+    "· neither moves",
+    "R✗ P✗ refused",
+];
 
 fn below(canvas: &mut Canvas<'_, '_>, state: &State) {
-    let (area, theme) = (canvas.area, canvas.theme);
-    if area.height < 4 {
-        return;
-    }
-    let first = Rect { y: area.bottom() - 2, height: 1, ..area };
-    let second = Rect { y: area.bottom() - 1, height: 1, ..area };
-    let width = usize::from(area.width);
-    let typed = state.typing.as_ref().map(|typing| match typing {
-        Typing::Search(editor) => (" /".to_string(), editor),
-        Typing::Reason { key, editor } => (format!(" why may the port ignore {}: ", one_line(key)), editor),
-    });
-    if let Some((lead, editor)) = typed {
-        let text = truncate(&format!("{lead}{}", one_line(&editor.text())), width.saturating_sub(1));
-        let column = second.x + (lead.width() + editor.cursor().1).min(width.saturating_sub(1)) as u16;
-        canvas.frame.render_widget(Line::styled(text, theme.text), second);
-        if canvas.focused {
-            canvas.frame.set_cursor_position((column, second.y));
-        }
-    } else {
-        canvas.frame.render_widget(Line::styled(legend(width), theme.dim), second);
-    }
-    let (text, style) = match (&state.failed, state.entry()) {
+    let theme = canvas.theme;
+    let lead = |what: &Typing| match what {
+        Typing::Search => " /".to_string(),
+        Typing::Reason(key) => format!(" why may the port ignore {}: ", one_line(key)),
+    };
+    let about = match (&state.failed, state.entry()) {
         (Some(report), _) => (report.to_string(), theme.fail),
         (None, Some(entry)) => (about(state, entry), theme.text),
         (None, None) => (state.ledger.known.join(" · "), theme.text),
     };
-    canvas.frame.render_widget(Line::styled(truncate(&format!(" {}", one_line(&text)), width), style), first);
+    let typed = state.typing.as_ref().map(|typed| (lead(&typed.what), &typed.editor));
+    foot::draw(
+        canvas,
+        &Foot { typed, legend: foot::legend(&LEGEND, usize::from(canvas.area.width)), about, spill: false },
+    );
 }
 
 /// Says about the key under the cursor what the table has no room for.

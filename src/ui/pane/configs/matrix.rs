@@ -5,8 +5,10 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
+use super::foot::{self, Foot};
 use crate::app::pane::configs::Readers;
-use crate::app::pane::configs::matrix::{Shape, Shown, Spelling, State, Typing, key_text, table_height};
+use crate::app::pane::configs::list::table_height;
+use crate::app::pane::configs::matrix::{Shape, Shown, Spelling, State, Typing, key_text};
 use crate::hub::data::{Cell, Json, Row, Variant};
 use crate::theme::Theme;
 use crate::ui::Canvas;
@@ -48,7 +50,7 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, state: &State) {
         let top = state.top(height);
         for (at, index) in state.rows.iter().enumerate().skip(top).take(height) {
             let y = area.y + 1 + (at - top) as u16;
-            let lit = at == state.cursor;
+            let lit = at == state.cursor.at;
             let row = (&state.matrix.rows[*index], state.shapes[*index].as_slice());
             line(canvas, state, (row, lit), &columns, Rect { y, height: 1, ..area });
         }
@@ -110,25 +112,9 @@ fn short_name(name: &str, width: usize) -> String {
     truncate(&format!("{head}…{tail}"), width)
 }
 
-/// What the marks mean, as much as the width holds, the most needed first.
-fn legend(width: usize) -> String {
-    const PARTS: [&str; 6] = [
-        "≠ differs",
-        "– absent",
-        "(x) default",
-        "⚑ look here",
-        "R! not read by the port",
-        "R P who reads it",
-    ];
-    let mut text = String::new();
-    for part in PARTS {
-        if text.width() + part.width() + 2 <= width {
-            text.push_str(if text.is_empty() { " " } else { "  " });
-            text.push_str(part);
-        }
-    }
-    text
-}
+/// What the marks mean, the most needed first.
+const LEGEND: [&str; 6] =
+    ["≠ differs", "– absent", "(x) default", "⚑ look here", "R! not read by the port", "R P who reads it"];
 
 fn header(canvas: &mut Canvas<'_, '_>, state: &State, columns: &Columns) {
     let theme = canvas.theme;
@@ -195,34 +181,22 @@ fn line(
 }
 
 fn below(canvas: &mut Canvas<'_, '_>, state: &State) {
-    let area = canvas.area;
-    if area.height < 4 {
-        return;
-    }
     let theme = canvas.theme;
-    let first = Rect { y: area.bottom() - 2, height: 1, ..area };
-    let second = Rect { y: area.bottom() - 1, height: 1, ..area };
-    let width = usize::from(area.width);
-    if let Some(Typing::Search(editor) | Typing::Path(editor)) = &state.typing {
-        let lead = match &state.typing {
-            Some(Typing::Path(_)) => " config.json or folder: ",
-            _ => " /",
-        };
-        let text = truncate(&format!("{lead}{}", one_line(&editor.text())), width.saturating_sub(1));
-        let column = second.x + (lead.width() + editor.cursor().1).min(width.saturating_sub(1)) as u16;
-        canvas.frame.render_widget(Line::styled(text, theme.text), second);
-        if canvas.focused {
-            canvas.frame.set_cursor_position((column, second.y));
-        }
-    } else if !state.matrix.variants.is_empty() {
-        canvas.frame.render_widget(Line::styled(legend(width), theme.dim), second);
-    }
-    let (text, style) = match (state.problems.first(), state.row()) {
+    let lead = |what| match what {
+        Typing::Path => " config.json or folder: ".to_string(),
+        Typing::Search => " /".to_string(),
+    };
+    let about = match (state.problems.first(), state.row()) {
         (Some(problem), _) => (problem.to_string(), theme.fail),
         (None, Some(row)) => (about(state, row), theme.text),
         (None, None) => (String::new(), theme.text),
     };
-    canvas.frame.render_widget(Line::styled(truncate(&format!(" {}", one_line(&text)), width), style), first);
+    let shown = if state.matrix.variants.is_empty() { &[][..] } else { &LEGEND };
+    let typed = state.typing.as_ref().map(|typed| (lead(typed.what), &typed.editor));
+    foot::draw(
+        canvas,
+        &Foot { typed, legend: foot::legend(shown, usize::from(canvas.area.width)), about, spill: false },
+    );
 }
 
 /// Says about the key under the cursor what the table has no room for.

@@ -1,6 +1,7 @@
 //! Draws the pane of [`crate::app::pane::configs`]: the line of tabs, and the layer that is shown.
 
 mod discover;
+mod foot;
 mod ledger;
 mod matrix;
 

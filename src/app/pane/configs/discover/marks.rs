@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::list::{self, Go};
 use super::rows::Line;
 use super::{Job, State};
 use crate::app::effect;
@@ -93,11 +94,11 @@ impl Marks {
 impl State {
     /// Marks or unmarks the variant under the cursor; on a group's title, all that are shown of it.
     pub(super) fn mark(&mut self, ctx: &mut Ctx<'_>) {
-        match self.rows.get(self.cursor).copied() {
+        match self.rows.get(self.cursor.at).copied() {
             Some(Line::Candidate(..)) => {
                 let Some(id) = self.candidate().map(|one| one.id.clone()) else { return };
                 self.turn(&id, !self.marks.all.contains_key(&id), ctx);
-                self.next(super::list_height(ctx.size));
+                self.next(ctx);
             }
             Some(Line::Group(group)) => {
                 let shown = self.found.iter().filter_map(|found| found.groups.get(group));
@@ -139,7 +140,7 @@ impl State {
             .map(|(id, _)| id)
             .collect();
         let pending = !wanted.iter().copied().eq(self.marks.taken.keys());
-        if let (false, Some(Line::Group(_))) = (pending, self.rows.get(self.cursor)) {
+        if let (false, Some(Line::Group(_))) = (pending, self.rows.get(self.cursor.at)) {
             let open = self.group_here().is_some_and(|group| self.is_open(group));
             return self.fold(if open { super::Folded::Shut } else { super::Folded::Open });
         }
@@ -152,11 +153,11 @@ impl State {
     }
 
     /// Goes to the next checkpoint below, so that marking goes on.
-    fn next(&mut self, height: usize) {
+    fn next(&mut self, ctx: &Ctx<'_>) {
         let below =
-            self.rows.iter().skip(self.cursor + 1).position(|line| matches!(line, Line::Candidate(..)));
+            self.rows.iter().skip(self.cursor.at + 1).position(|line| matches!(line, Line::Candidate(..)));
         if let Some(by) = below.and_then(|by| i32::try_from(by + 1).ok()) {
-            self.go(by, height);
+            list::go(self, Go::Lines(by), ctx);
         }
     }
 

@@ -9,12 +9,12 @@ mod rows;
 use std::collections::BTreeSet;
 
 use super::super::{Ctx, Pane, Used};
+use super::list::{self, Cursor, Extent, Go, Listed, Typed};
 use crate::app::Millis;
 use crate::app::action::{self, Binding, row};
-use crate::app::editor::Editor;
 use crate::app::effect::{self, Effect};
 use crate::app::job::JobKind;
-use crate::app::key::{Code, Key, Mouse, MouseKind};
+use crate::app::key::{Key, Mouse};
 use crate::hub::data::Wait;
 use crate::hub::data::discover::{Candidate, Finding, Found, Progress};
 use crate::util::blame::Report;
@@ -62,10 +62,7 @@ pub enum Action {
     Begin,
     /// Asks for another model.
     Other,
-    Move(i32),
-    Page(i32),
-    Top,
-    Bottom,
+    Go(Go),
     /// Opens or closes the group under the cursor.
     Fold(Folded),
     Mark,
@@ -112,19 +109,19 @@ pub const ACTIONS: &[Binding] = &[
     own("discover.shut", "Close the group", &["h", "left"], 0, Action::Fold(Folded::Shut)),
     own("discover.more", "Read more of the Hub's list", &["m"], 7, Action::More),
     own("discover.other", "Discover another model", &["o"], 8, Action::Other),
-    own("discover.down", "Down", &["j", "down"], 0, Action::Move(1)),
-    own("discover.up", "Up", &["k", "up"], 0, Action::Move(-1)),
-    own("discover.page-down", "Page down", &["pagedown", "ctrl-d"], 0, Action::Page(1)),
-    own("discover.page-up", "Page up", &["pageup", "ctrl-u"], 0, Action::Page(-1)),
-    own("discover.top", "First line", &["g", "home"], 0, Action::Top),
-    own("discover.bottom", "Last line", &["G", "end"], 0, Action::Bottom),
+    own("discover.down", "Down", &["j", "down"], 0, Action::Go(Go::Lines(1))),
+    own("discover.up", "Up", &["k", "up"], 0, Action::Go(Go::Lines(-1))),
+    own("discover.page-down", "Page down", &["pagedown", "ctrl-d"], 0, Action::Go(Go::Pages(1))),
+    own("discover.page-up", "Page up", &["pageup", "ctrl-u"], 0, Action::Go(Go::Pages(-1))),
+    own("discover.top", "First line", &["g", "home"], 0, Action::Go(Go::First)),
+    own("discover.bottom", "Last line", &["G", "end"], 0, Action::Go(Go::Last)),
 ];
 
-/// What is being typed.
-#[derive(Clone, Debug)]
+/// What a line is typed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typing {
-    Filter(Editor),
-    Model(Editor),
+    Filter,
+    Model,
 }
 
 /// The layer's state.
@@ -141,43 +138,32 @@ pub struct State {
     pub now: Millis,
     pub problem: Option<Report>,
     pub filter: String,
-    pub typing: Option<Typing>,
+    pub typing: Option<Typed<Typing>>,
     pub marks: marks::Marks,
     /// Groups that stand apart and are open, by title.
     pub open: BTreeSet<String>,
     pub rows: Vec<Line>,
     /// Characters of the longest name that is shown.
     pub longest: usize,
-    pub cursor: usize,
-    top: usize,
+    pub cursor: Cursor,
     /// What the cursor stands on, so that it stays there while the list fills.
     on: Option<String>,
     asking: bool,
     looks: u32,
 }
 
-/// Lines of the list: without the line above and the two below.
-pub fn list_height((_, height): (u16, u16)) -> usize {
-    usize::from(height.saturating_sub(3))
-}
-
 impl State {
     /// Does what a bound key, the palette or a slash command asked for.
     pub fn act(&mut self, action: Action, ctx: &mut Ctx<'_>) {
-        let height = list_height(ctx.size);
-        let page = i32::try_from(height.max(2) - 1).unwrap_or(1);
         match action {
             Action::Begin => self.show(ctx),
-            Action::Other => self.typing = Some(Typing::Model(Editor::default())),
-            Action::Move(by) => self.go(by, height),
-            Action::Page(by) => self.go(by * page, height),
-            Action::Top => self.go(i32::MIN / 2, height),
-            Action::Bottom => self.go(i32::MAX / 2, height),
+            Action::Other => self.typing = Some(Typed::new(Typing::Model, "")),
+            Action::Go(to) => list::go(self, to, ctx),
             Action::Fold(folded) => self.fold(folded),
             Action::Mark => self.mark(ctx),
             Action::Canonical => self.mark_canonical(ctx),
             Action::Take => self.enter(ctx),
-            Action::Filter => self.typing = Some(Typing::Filter(Editor::new(&self.filter))),
+            Action::Filter => self.typing = Some(Typed::new(Typing::Filter, &self.filter)),
             Action::More => match &self.found {
                 Some(found) if found.more => self.search(self.limit + LIMIT, ctx),
                 Some(_) => ctx.toast("The Hub lists no more of it"),
@@ -226,14 +212,12 @@ impl State {
 
     /// Gives the candidate under the cursor.
     pub fn candidate(&self) -> Option<&Candidate> {
-        self.candidate_at(*self.rows.get(self.cursor)?)
+        self.candidate_at(*self.rows.get(self.cursor.at)?)
     }
 
     /// Gives the first line of the screen, so that the cursor is in view.
     pub fn top(&self, height: usize) -> usize {
-        let lowest = (self.cursor + 1).saturating_sub(height.max(1));
-        let last = self.rows.len().saturating_sub(height);
-        self.top.clamp(lowest, self.cursor.max(lowest)).min(last.max(lowest))
+        self.cursor.top(Extent { lines: self.rows.len(), height })
     }
 
     /// Is shown: begins with what is ported, or asks.
@@ -246,7 +230,7 @@ impl State {
                 self.model = Some(model);
                 self.search(LIMIT, ctx);
             }
-            None => self.typing = Some(Typing::Model(Editor::default())),
+            None => self.typing = Some(Typed::new(Typing::Model, "")),
         }
     }
 
@@ -275,40 +259,44 @@ impl State {
         ctx.toast("Stopped; what came stays. o or m asks again");
         Used::Yes
     }
+}
 
-    fn go(&mut self, by: i32, height: usize) {
-        let last = self.rows.len().saturating_sub(1);
-        self.cursor = self.cursor.saturating_add_signed(by as isize).min(last);
-        self.on = self.name_of(self.cursor);
-        self.top = self.top(height);
+impl Listed for State {
+    type What = Typing;
+
+    fn typing(&mut self) -> &mut Option<Typed<Typing>> {
+        &mut self.typing
     }
 
-    fn typed(&mut self, ctx: &mut Ctx<'_>) {
-        match self.typing.take() {
-            Some(Typing::Model(editor)) => {
-                let text = editor.text().trim().to_string();
-                if !text.is_empty() {
-                    self.model = Some(text);
-                    self.search(LIMIT, ctx);
-                }
-            }
-            Some(Typing::Filter(_)) | None => {}
+    fn cursor(&mut self) -> (&mut Cursor, usize) {
+        (&mut self.cursor, self.rows.len())
+    }
+
+    fn moved(&mut self) {
+        self.on = self.name_of(self.cursor.at);
+    }
+
+    fn edited(&mut self, _height: usize) {
+        if let Some(Typed { what: Typing::Filter, editor }) = &self.typing {
+            self.filter = editor.text().to_lowercase();
+            self.lay_out();
         }
     }
 
-    fn filtered(&mut self) {
-        if let Some(Typing::Filter(editor)) = &self.typing {
-            self.filter = editor.text().to_lowercase();
-            self.lay_out();
+    fn entered(&mut self, typed: Typed<Typing>, ctx: &mut Ctx<'_>) {
+        let text = typed.text();
+        if typed.what == Typing::Model && !text.is_empty() {
+            self.model = Some(text);
+            self.search(LIMIT, ctx);
         }
     }
 }
 
 impl Pane for State {
     fn contexts(&self) -> &'static [&'static str] {
-        match &self.typing {
-            Some(Typing::Filter(_)) => &["search"],
-            Some(Typing::Model(_)) => &["path"],
+        match self.typing.as_ref().map(|typed| typed.what) {
+            Some(Typing::Filter) => &["search"],
+            Some(Typing::Model) => &["path"],
             None => &["discover", "layers"],
         }
     }
@@ -318,35 +306,15 @@ impl Pane for State {
     }
 
     fn key(&mut self, key: Key, ctx: &mut Ctx<'_>) -> Used {
-        if self.typing.is_some() && key.code == Code::Enter {
-            self.typed(ctx);
-            return Used::Yes;
-        }
-        let Some(Typing::Filter(editor) | Typing::Model(editor)) = &mut self.typing else { return Used::No };
-        let used = editor.key(key);
-        self.filtered();
-        used
+        list::key(self, key, ctx)
     }
 
-    fn paste(&mut self, text: &str, _ctx: &mut Ctx<'_>) -> Used {
-        let Some(Typing::Filter(editor) | Typing::Model(editor)) = &mut self.typing else { return Used::No };
-        editor.insert(&text.chars().filter(|c| !c.is_control()).collect::<String>());
-        self.filtered();
-        Used::Yes
+    fn paste(&mut self, text: &str, ctx: &mut Ctx<'_>) -> Used {
+        list::paste(self, text, ctx)
     }
 
     fn mouse(&mut self, mouse: Mouse, ctx: &mut Ctx<'_>) -> Used {
-        let height = list_height(ctx.size);
-        match mouse.kind {
-            MouseKind::ScrollUp => self.go(-3, height),
-            MouseKind::ScrollDown => self.go(3, height),
-            MouseKind::Press if mouse.row > 0 && usize::from(mouse.row) <= height => {
-                self.cursor = self.top(height) + usize::from(mouse.row) - 1;
-                self.go(0, height);
-            }
-            _ => return Used::No,
-        }
-        Used::Yes
+        list::mouse(self, (mouse, 1), ctx)
     }
 
     fn ended(&mut self, kind: JobKind, result: Result<(), Report>, _ctx: &mut Ctx<'_>) {

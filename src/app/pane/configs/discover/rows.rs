@@ -67,11 +67,11 @@ impl State {
             .clone()
             .and_then(|on| (0..self.rows.len()).find(|at| self.name_of(*at).as_ref() == Some(&on)));
         let first = || self.rows.iter().position(|line| matches!(line, Line::Candidate(..)));
-        self.cursor = match (on, &self.on) {
+        self.cursor.at = match (on, &self.on) {
             (Some(at), _) => at,
             // Nobody has moved yet: the first checkpoint.
             (None, None) => first().unwrap_or(0),
-            (None, Some(_)) => self.cursor.min(self.rows.len().saturating_sub(1)),
+            (None, Some(_)) => self.cursor.at.min(self.rows.len().saturating_sub(1)),
         };
     }
 
@@ -103,7 +103,7 @@ impl State {
 
     /// Gives the group of the cursor's line.
     pub(super) fn group_here(&self) -> Option<&Group> {
-        match *self.rows.get(self.cursor)? {
+        match *self.rows.get(self.cursor.at)? {
             Line::Group(group) | Line::Candidate(group, _) => self.found.as_ref()?.groups.get(group),
             _ => None,
         }

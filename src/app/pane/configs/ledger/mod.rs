@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::super::{Ctx, Pane, PaneId, PaneMsg, Used, harness, source};
+use super::list::{self, Cursor, Extent, Listed, Typed, Way};
 use super::matrix;
-use crate::app::editor::Editor;
 use crate::app::effect;
 use crate::app::job::JobKind;
-use crate::app::key::{Code, Key, Mouse, MouseKind};
+use crate::app::key::{Key, Mouse};
 use crate::harness::data::CheckId;
 use crate::hub::data::{Entry, Keys, Ledger, Matrix};
 use crate::util::blame::Report;
@@ -54,15 +54,12 @@ pub enum Only {
     Alarms,
 }
 
-/// What is being typed.
-#[derive(Clone, Debug)]
+/// What a line is typed for.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Typing {
-    Search(Editor),
-    /// Why an alarm is rejected.
-    Reason {
-        key: String,
-        editor: Editor,
-    },
+    Search,
+    /// Why the alarm of this key is rejected.
+    Reason(String),
 }
 
 /// The layer's state.
@@ -71,13 +68,12 @@ pub struct State {
     pub ledger: Arc<Ledger>,
     /// Entries that are shown, by index.
     pub rows: Vec<usize>,
-    pub cursor: usize,
-    top: usize,
+    pub cursor: Cursor,
     pub only: Only,
     pub query: String,
-    pub typing: Option<Typing>,
-    /// The line under the cursor of the evidence, while it is open.
-    pub open: Option<usize>,
+    pub typing: Option<Typed<Typing>>,
+    /// Where one is in the evidence, while it is open.
+    pub open: Option<Cursor>,
     pub failed: Option<Report>,
     /// What the ledger is made from, as the matrix gave it last.
     matrix: Arc<Matrix>,
@@ -85,21 +81,11 @@ pub struct State {
     wanted: Option<String>,
 }
 
-/// Rows of the table: without its header and the two lines below.
-pub fn table_height((_, height): (u16, u16)) -> usize {
-    usize::from(height.saturating_sub(3))
-}
-
 impl State {
     /// Does what a bound key, the palette or a slash command asked for.
     pub fn act(&mut self, action: Action, ctx: &mut Ctx<'_>) {
-        let height = table_height(ctx.size);
-        let page = i32::try_from(height.max(2) - 1).unwrap_or(1);
         match action {
-            Action::Move(by) => self.go(by, height),
-            Action::Page(by) => self.go(by * page, height),
-            Action::Top => self.go(i32::MIN / 2, height),
-            Action::Bottom => self.go(i32::MAX / 2, height),
+            Action::Go(to) => list::go(self, to, ctx),
             Action::Enter => self.enter(ctx),
             Action::Reject => self.reject(ctx),
             Action::Alarms => {
@@ -115,9 +101,9 @@ impl State {
                 ctx.post(PaneMsg::Harness(harness::Msg::Run(checks)));
                 ctx.toast("Every key is changed, nulled and removed; the ledger follows");
             }
-            Action::Search => self.typing = Some(Typing::Search(Editor::default())),
-            Action::Next => self.next_match(1, ctx),
-            Action::Previous => self.next_match(-1, ctx),
+            Action::Search => self.typing = Some(Typed::new(Typing::Search, "")),
+            Action::Next => list::seek(self, &self.matches(), Way::Down, ctx),
+            Action::Previous => list::seek(self, &self.matches(), Way::Up, ctx),
             Action::Reload => self.start(Act::Show, ctx),
         }
     }
@@ -155,7 +141,7 @@ impl State {
 
     /// Gives the entry under the cursor.
     pub fn entry(&self) -> Option<&Entry> {
-        self.rows.get(self.cursor).and_then(|index| self.ledger.entries.get(*index))
+        self.rows.get(self.cursor.at).and_then(|index| self.ledger.entries.get(*index))
     }
 
     /// Gives the lines of the open evidence.
@@ -165,9 +151,7 @@ impl State {
 
     /// Gives the first shown row of the screen, so that the cursor is in view.
     pub fn top(&self, height: usize) -> usize {
-        let lowest = (self.cursor + 1).saturating_sub(height.max(1));
-        let last = self.rows.len().saturating_sub(height);
-        self.top.clamp(lowest, self.cursor.max(lowest)).min(last.max(lowest))
+        self.cursor.top(Extent { lines: self.rows.len(), height })
     }
 
     fn start(&mut self, act: Act, ctx: &mut Ctx<'_>) {
@@ -180,26 +164,15 @@ impl State {
         ctx.start(JobKind::Ledger, "making the ledger", effect::Job::Configs(super::Job::Ledger(job)));
     }
 
-    fn go(&mut self, by: i32, height: usize) {
-        if let Some(at) = self.open {
-            let last = self.evidence().len().saturating_sub(1);
-            self.open = Some(at.saturating_add_signed(by as isize).min(last));
-            return;
-        }
-        let last = self.rows.len().saturating_sub(1);
-        self.cursor = self.cursor.saturating_add_signed(by as isize).min(last);
-        self.top = self.top(height);
-    }
-
     fn enter(&mut self, ctx: &mut Ctx<'_>) {
         let Some(at) = self.open else {
             let lines = self.evidence();
             // The first place is what Enter again goes to.
             let first = lines.iter().position(|line| line.place.is_some());
-            self.open = (!lines.is_empty()).then(|| first.unwrap_or(0));
+            self.open = (!lines.is_empty()).then(|| Cursor::kept(first.unwrap_or(0), 0));
             return;
         };
-        let Some(place) = self.evidence().into_iter().nth(at).and_then(|line| line.place) else {
+        let Some(place) = self.evidence().into_iter().nth(at.at).and_then(|line| line.place) else {
             return ctx.toast("This line names no place. j and k go to one that does");
         };
         ctx.post(PaneMsg::Source(source::Msg::Open { path: place.file, line: place.line }));
@@ -214,7 +187,7 @@ impl State {
                 self.start(Act::Restore { key }, ctx);
                 ctx.toast("The rejection is taken back. x rejects again");
             }
-            (None, Some(_)) => self.typing = Some(Typing::Reason { key, editor: Editor::default() }),
+            (None, Some(_)) => self.typing = Some(Typed::new(Typing::Reason(key), "")),
             (None, None) => ctx.toast("This key is no alarm: there is nothing to reject"),
         }
     }
@@ -229,30 +202,7 @@ impl State {
         if at.is_none() {
             self.open = None;
         }
-        self.cursor = at.unwrap_or(0);
-    }
-
-    fn take(&mut self, typing: Typing, ctx: &mut Ctx<'_>) {
-        match typing {
-            Typing::Search(_) => {}
-            Typing::Reason { key, editor } => {
-                let reason = editor.text().trim().to_string();
-                match reason.is_empty() {
-                    true => ctx.toast("A rejection needs a reason; nothing was rejected"),
-                    false => self.start(Act::Reject { key, reason }, ctx),
-                }
-            }
-        }
-    }
-
-    fn searched(&mut self, height: usize) {
-        let Some(Typing::Search(editor)) = &self.typing else { return };
-        self.query = editor.text().to_lowercase();
-        let found = self.matches();
-        if let Some(at) = found.iter().find(|at| **at >= self.cursor).or(found.first()) {
-            self.cursor = *at;
-        }
-        self.top = self.top(height);
+        self.cursor.at = at.unwrap_or(0);
     }
 
     fn matches(&self) -> Vec<usize> {
@@ -260,33 +210,48 @@ impl State {
         let rows = self.rows.iter().enumerate().filter(|(_, index)| !self.query.is_empty() && has(index));
         rows.map(|(at, _)| at).collect()
     }
+}
 
-    fn next_match(&mut self, by: i32, ctx: &mut Ctx<'_>) {
-        let found = self.matches();
-        let next = match by > 0 {
-            true => found.iter().find(|at| **at > self.cursor).or(found.first()),
-            false => found.iter().rev().find(|at| **at < self.cursor).or(found.last()),
-        };
-        match next {
-            Some(at) => self.cursor = *at,
-            None => ctx.toast("No match. / searches"),
-        }
-        self.top = self.top(table_height(ctx.size));
+impl Listed for State {
+    type What = Typing;
+
+    fn typing(&mut self) -> &mut Option<Typed<Typing>> {
+        &mut self.typing
     }
 
-    fn editor(&mut self) -> Option<&mut Editor> {
-        self.typing.as_mut().map(|typing| match typing {
-            Typing::Search(editor) | Typing::Reason { editor, .. } => editor,
-        })
+    fn cursor(&mut self) -> (&mut Cursor, usize) {
+        let lines = self.open.map(|_| self.evidence().len());
+        match (&mut self.open, lines) {
+            (Some(open), Some(lines)) => (open, lines),
+            _ => (&mut self.cursor, self.rows.len()),
+        }
+    }
+
+    fn edited(&mut self, height: usize) {
+        let Some(Typed { what: Typing::Search, editor }) = &self.typing else { return };
+        self.query = editor.text().to_lowercase();
+        let matches = self.matches();
+        self.cursor.seek(&matches, Way::Here, Extent { lines: self.rows.len(), height });
+    }
+
+    fn entered(&mut self, typed: Typed<Typing>, ctx: &mut Ctx<'_>) {
+        let reason = typed.text();
+        match typed.what {
+            Typing::Search => {}
+            Typing::Reason(_) if reason.is_empty() => {
+                ctx.toast("A rejection needs a reason; nothing was rejected");
+            }
+            Typing::Reason(key) => self.start(Act::Reject { key, reason }, ctx),
+        }
     }
 }
 
 impl Pane for State {
     fn contexts(&self) -> &'static [&'static str] {
-        match (&self.typing, self.open) {
-            (Some(Typing::Search(_)), _) => &["search"],
-            (Some(Typing::Reason { .. }), _) => &["reason"],
-            (None, _) => &["ledger", "layers"],
+        match self.typing.as_ref().map(|typed| &typed.what) {
+            Some(Typing::Search) => &["search"],
+            Some(Typing::Reason(_)) => &["reason"],
+            None => &["ledger", "layers"],
         }
     }
 
@@ -295,35 +260,16 @@ impl Pane for State {
     }
 
     fn key(&mut self, key: Key, ctx: &mut Ctx<'_>) -> Used {
-        if let Some(typing) = self.typing.take_if(|_| key.code == Code::Enter) {
-            self.take(typing, ctx);
-            return Used::Yes;
-        }
-        let Some(editor) = self.editor() else { return Used::No };
-        let used = editor.key(key);
-        self.searched(table_height(ctx.size));
-        used
+        list::key(self, key, ctx)
     }
 
     fn paste(&mut self, text: &str, ctx: &mut Ctx<'_>) -> Used {
-        let Some(editor) = self.editor() else { return Used::No };
-        editor.insert(&text.chars().filter(|c| !c.is_control()).collect::<String>());
-        self.searched(table_height(ctx.size));
-        Used::Yes
+        list::paste(self, text, ctx)
     }
 
     fn mouse(&mut self, mouse: Mouse, ctx: &mut Ctx<'_>) -> Used {
-        let height = table_height(ctx.size);
-        match mouse.kind {
-            MouseKind::ScrollUp => self.go(-3, height),
-            MouseKind::ScrollDown => self.go(3, height),
-            MouseKind::Press if self.open.is_none() && mouse.row > 0 && usize::from(mouse.row) <= height => {
-                self.cursor = self.top(height) + usize::from(mouse.row) - 1;
-                self.go(0, height);
-            }
-            _ => return Used::No,
-        }
-        Used::Yes
+        // The evidence has no header.
+        list::mouse(self, (mouse, u16::from(self.open.is_none())), ctx)
     }
 
     fn ended(&mut self, _kind: JobKind, result: Result<(), Report>, _ctx: &mut Ctx<'_>) {
@@ -336,9 +282,9 @@ impl Pane for State {
     }
 
     fn save(&self) -> serde_json::Value {
-        let typing = self.typing.as_ref().map(|typing| match typing {
-            Typing::Search(editor) => ("search", editor.text(), String::new()),
-            Typing::Reason { key, editor } => ("reason", editor.text(), key.clone()),
+        let typing = self.typing.as_ref().map(|typed| match &typed.what {
+            Typing::Search => ("search", typed.editor.text(), String::new()),
+            Typing::Reason(key) => ("reason", typed.editor.text(), key.clone()),
         });
         serde_json::json!({
             "key": self.wanted.as_ref().or_else(|| self.entry().map(|entry| &entry.path)),
@@ -354,10 +300,8 @@ impl Pane for State {
         self.query = saved["query"].as_str().unwrap_or_default().to_string();
         let part = |at: usize| saved["typing"][at].as_str().map(str::to_string);
         self.typing = match (part(0).as_deref(), part(1), part(2)) {
-            (Some("search"), Some(text), _) => Some(Typing::Search(Editor::new(&text))),
-            (Some("reason"), Some(text), Some(key)) => {
-                Some(Typing::Reason { key, editor: Editor::new(&text) })
-            }
+            (Some("search"), Some(text), _) => Some(Typed::new(Typing::Search, &text)),
+            (Some("reason"), Some(text), Some(key)) => Some(Typed::new(Typing::Reason(key), &text)),
             _ => None,
         };
     }

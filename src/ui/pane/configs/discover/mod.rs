@@ -3,9 +3,10 @@
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr;
 
-use crate::app::pane::configs::discover::{Line as Row, Mark, State, Typing, list_height};
+use super::foot::{self, Foot};
+use crate::app::pane::configs::discover::{Line as Row, Mark, State, Typing};
+use crate::app::pane::configs::list::table_height;
 use crate::hub::data::discover::{
     Candidate, Fit, Found, Group, Note, Progress, Seen, SizeFrom, Standing, Weight, age,
 };
@@ -37,11 +38,11 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, state: &State) {
         empty(canvas.frame, area, &lines, canvas.theme.dim);
     } else {
         head(canvas, state);
-        let height = list_height((area.width, area.height));
+        let height = table_height((area.width, area.height));
         let top = state.top(height);
         for (at, row) in state.rows.iter().enumerate().skip(top).take(height) {
             let y = area.y + 1 + (at - top) as u16;
-            line(canvas, state, (*row, at == state.cursor), Rect { y, height: 1, ..area });
+            line(canvas, state, (*row, at == state.cursor.at), Rect { y, height: 1, ..area });
         }
     }
     below(canvas, state);
@@ -181,60 +182,29 @@ fn words(one: &Candidate) -> String {
 }
 
 fn below(canvas: &mut Canvas<'_, '_>, state: &State) {
-    let area = canvas.area;
-    if area.height < 4 {
-        return;
-    }
     let theme = canvas.theme;
-    let first = Rect { y: area.bottom() - 2, height: 1, ..area };
-    let second = Rect { y: area.bottom() - 1, height: 1, ..area };
-    let width = usize::from(area.width);
-    if let Some(Typing::Filter(editor) | Typing::Model(editor)) = &state.typing {
-        let lead = match &state.typing {
-            Some(Typing::Model(_)) => " model_type, class, owner/name or link: ",
-            _ => " /",
-        };
-        let text = truncate(&format!("{lead}{}", one_line(&editor.text())), width.saturating_sub(1));
-        let column = second.x + (lead.width() + editor.cursor().1).min(width.saturating_sub(1)) as u16;
-        canvas.frame.render_widget(Line::styled(text, theme.text), second);
-        if canvas.focused {
-            canvas.frame.set_cursor_position((column, second.y));
-        }
-    } else if state.found.is_some() {
-        let legend = match state.filter.is_empty() {
-            true => legend(width),
-            false => format!(" filter: {} · Esc clears it", one_line(&state.filter)),
-        };
-        canvas.frame.render_widget(Line::styled(truncate(&legend, width), theme.dim), second);
-    }
-    let (text, style) = match (&state.problem, about(state)) {
+    let lead = |what| match what {
+        Typing::Model => " model_type, class, owner/name or link: ".to_string(),
+        Typing::Filter => " /".to_string(),
+    };
+    let about = match (&state.problem, about(state)) {
         (_, Some((text, true))) => (text, theme.fail),
         (Some(problem), _) => (problem.to_string(), theme.fail),
         (None, Some((text, false))) => (text, theme.text),
-        (None, None) => return,
+        (None, None) => (String::new(), theme.text),
     };
-    let (head, rest) = in_two(&one_line(&text), width.saturating_sub(2));
-    canvas.frame.render_widget(Line::styled(format!(" {head}"), style), first);
-    if !rest.is_empty() && state.typing.is_none() {
-        let rest = format!(" {:<1$}", truncate(&rest, width.saturating_sub(2)), width.saturating_sub(1));
-        canvas.frame.render_widget(Line::styled(rest, style), second);
-    }
-}
-
-/// Breaks a text that is too long for one line at a space; what comes after takes the line of the legend.
-fn in_two(text: &str, width: usize) -> (String, String) {
-    if text.width() <= width {
-        return (text.to_string(), String::new());
-    }
-    let fits = text.char_indices().take_while(|(at, c)| text[..at + c.len_utf8()].width() <= width);
-    let end = fits.last().map_or(0, |(at, c)| at + c.len_utf8());
-    let end = text[..end].rfind(' ').filter(|at| *at > width / 2).unwrap_or(end);
-    (text[..end].to_string(), text[end..].trim_start().to_string())
+    let legend = match (&state.found, state.filter.is_empty()) {
+        (None, _) => String::new(),
+        (Some(_), true) => foot::legend(&LEGEND, usize::from(canvas.area.width)),
+        (Some(_), false) => format!(" filter: {} · Esc clears it", one_line(&state.filter)),
+    };
+    let typed = state.typing.as_ref().map(|typed| (lead(typed.what), &typed.editor));
+    foot::draw(canvas, &Foot { typed, legend, about, spill: true });
 }
 
 /// Says about the cursor's line what the list has no room for, and whether it is a refusal.
 fn about(state: &State) -> Option<(String, bool)> {
-    let row = *state.rows.get(state.cursor)?;
+    let row = *state.rows.get(state.cursor.at)?;
     if let Some(note) = state.note(row) {
         let hint = note.hint.as_ref().map(|hint| format!("{hint} · ")).unwrap_or_default();
         return Some((format!("{hint}{}", note.text), false));
@@ -288,17 +258,8 @@ fn weight(note: &Note, theme: &Theme) -> (&'static str, ratatui::style::Style) {
     }
 }
 
-fn legend(width: usize) -> String {
-    const PARTS: [&str; 4] = ["★ by the makers", "[x] marked", "downloads of 30 days, month", "← made from"];
-    let mut text = String::new();
-    for part in PARTS {
-        if text.width() + part.width() + 2 <= width {
-            text.push_str(if text.is_empty() { " " } else { "  " });
-            text.push_str(part);
-        }
-    }
-    text
-}
+/// What the marks mean, the most needed first.
+const LEGEND: [&str; 4] = ["★ by the makers", "[x] marked", "downloads of 30 days, month", "← made from"];
 
 /// Writes a count in four columns: `900`, `5.1k`, `1.2M`.
 fn short(count: u64) -> String {
