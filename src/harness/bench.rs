@@ -123,7 +123,7 @@ async fn upstream(
     cancel: &CancellationToken,
 ) -> Result<Option<Value>, Report> {
     let mut words: Vec<String> = ["bench", "twin", model_type, "--json"].map(String::from).to_vec();
-    let mut access = Access::default();
+    let mut access = Access::default().metering();
     let given = [
         ("--upstream-harness", request.upstream.clone().flatten()),
         ("--upstream-packages", request.upstream_packages.clone()),

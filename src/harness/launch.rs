@@ -43,6 +43,15 @@ pub struct Access {
     pub sockets: Sockets,
 }
 
+impl Access {
+    /// Lets a bench meter the processes that it starts. What others hold (environment, memory) stays shut: Landlock refuses
+    /// it to a process outside their domain, whoever runs it.
+    pub fn metering(mut self) -> Self {
+        self.reads.push("/proc".into());
+        self
+    }
+}
+
 /// The folders and programs that a worker needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {

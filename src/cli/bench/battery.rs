@@ -34,5 +34,6 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
         .when("--generation", args.generation)
         .flag("--max-tokens", args.max_tokens)
         .path("", Some(&args.checkpoint))?
+        .metering()
         .run(common)
 }

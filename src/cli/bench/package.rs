@@ -55,6 +55,12 @@ impl Line {
         Ok(line.word(path.display()))
     }
 
+    /// Lets it meter the processes that it starts.
+    pub fn metering(mut self) -> Self {
+        self.access = self.access.metering();
+        self
+    }
+
     /// Names a folder of the cache in which a cut run is continued.
     pub fn work(mut self, name: &'static str) -> Self {
         self.work = Some(name);

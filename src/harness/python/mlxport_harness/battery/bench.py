@@ -54,8 +54,10 @@ def main(out: int, options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> dict[str, Any]:
     if not meter.works():
-        text = "Memory of other processes is read from /proc/PID/smaps: Linux 6.0 or newer only."
-        raise Failure("environment", text, "")
+        text = "Memory of processes is read from /proc/PID/smaps, which has no figures here."
+        raise Failure(
+            "environment", text, "It takes Linux 6.0 or newer, and a sandbox that lets /proc be read."
+        )
     folder, tokens = Path(os.path.abspath(options.checkpoint)), options.max_tokens
     checkpoint = inspect(folder, Variant(str(folder), None, None, None))
     upstream = upstream_run.Upstream(options.upstream_harness, options.upstream_packages)

@@ -12,9 +12,14 @@ import os
 import re
 import resource
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EVERY = 0.1
 SHARE = 4  # sampling takes at most a fifth of one processor
@@ -104,8 +109,18 @@ def memory(pid: int) -> tuple[int, dict[bytes, int]]:
 
 
 def works() -> bool:
-    """Whether the system's listing has what is counted."""
-    return memory(os.getpid())[0] > 0
+    """Whether the system's listing has what is counted, of a process that this one starts."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        return any(memory(child.pid)[0] for _ in _patiently())
+    finally:
+        child.communicate(b"\n")
+
+
+def _patiently() -> Iterator[int]:
+    for _ in range(50):
+        yield 0
+        time.sleep(0.02)
 
 
 def _tree(root: int) -> list[int]:
