@@ -37,12 +37,14 @@ pub fn told(proposal: &Proposal, written: &ApprovedEdit, result: String) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::data::EditScope;
 
     fn proposal() -> Proposal {
         Proposal {
             call_id: "c".into(),
             title: "edit a.py".into(),
             path: "a.py".into(),
+            scope: EditScope::Port,
             before: "x = 1\n".into(),
             after: "x = 2\n".into(),
         }

@@ -133,6 +133,31 @@ pub enum ToolOutcome {
     Interrupted { text: String },
 }
 
+/// Which file an edit is of; the person's rules are made of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EditScope {
+    /// The port's own file.
+    #[default]
+    Port,
+    /// Upstream's file of model tests.
+    Test,
+    /// A file of mlx-lm that other models use.
+    Shared,
+    /// The person's own ledger of lessons.
+    Lessons,
+}
+
+impl EditScope {
+    /// Whether a mode or a rule may agree in the person's place. What others rely on is asked for each time.
+    pub fn may_be_automatic(self) -> bool {
+        match self {
+            Self::Port | Self::Test => true,
+            Self::Shared | Self::Lessons => false,
+        }
+    }
+}
+
 /// What a call would change, for the person to judge. Text edits carry both whole texts, so that the diff is drawn
 /// and the edited text can replace `after`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +167,9 @@ pub struct Proposal {
     pub title: String,
     /// Path as shown to the person, relative to its checkout.
     pub path: String,
+    /// Logs of earlier versions have none: they knew the port and its test alone.
+    #[serde(default)]
+    pub scope: EditScope,
     /// The text now; empty for a new file.
     pub before: String,
     pub after: String,

@@ -277,6 +277,11 @@ impl AllowList {
         }
     }
 
+    /// Allows one more file below a folder: a shared file of mlx-lm, or the person's lessons, once they have said so.
+    pub fn one(folder: &Path, file: &str, backups: PathBuf) -> Self {
+        Self { checkout: folder.to_path_buf(), files: vec![file.into()], backups }
+    }
+
     /// Lists the allowed files, relative to the checkout.
     pub fn files(&self) -> &[PathBuf] {
         &self.files

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use crate::agent::data::ApprovedEdit;
+use crate::agent::data::{ApprovedEdit, EditScope};
 use crate::config::Settings;
 use crate::harness::Harness;
 use crate::harness::data::{Event, RunResult, TwinRequest};
@@ -17,8 +16,10 @@ use crate::hub::remote::Hub;
 use crate::port::Workspace;
 use crate::port::data::{AllowList, EditReceipt};
 use crate::port::edit::{Expect, apply_edit};
+use crate::tools::def::LESSONS;
 use crate::tools::format_port::black_isort;
 use crate::tools::inventory::Wanted;
+use crate::tools::services::Reply;
 use crate::util::blame::{Blame, Report};
 use crate::util::id::sha256_hex;
 use crate::util::sink::{Sink, discard};
@@ -38,7 +39,7 @@ impl crate::tools::Services for ToolServices {
         request: TwinRequest,
         sink: Sink<Event>,
         cancel: CancellationToken,
-    ) -> BoxFuture<'a, Result<RunResult, Report>> {
+    ) -> Reply<'a, RunResult> {
         async move {
             let result = self.harness.check_twin(request, sink, cancel).await;
             result.map_err(|error| Report::from(&error))
@@ -46,11 +47,7 @@ impl crate::tools::Services for ToolServices {
         .boxed()
     }
 
-    fn inventory<'a>(
-        &'a self,
-        wanted: Wanted,
-        cancel: CancellationToken,
-    ) -> BoxFuture<'a, Result<Vec<Inventory>, Report>> {
+    fn inventory<'a>(&'a self, wanted: Wanted, cancel: CancellationToken) -> Reply<'a, Vec<Inventory>> {
         let interrupted = || Report::new(Blame::User, "interrupted");
         async move {
             let machine = machine().await;
@@ -71,23 +68,31 @@ impl crate::tools::Services for ToolServices {
         .boxed()
     }
 
-    fn apply_edit(&self, edit: ApprovedEdit) -> BoxFuture<'_, Result<EditReceipt, Report>> {
-        let allow = AllowList::for_port(&self.workspace, &self.model_type, &self.session);
+    fn apply_edit<'a>(&'a self, edit: ApprovedEdit, scope: EditScope) -> Reply<'a, EditReceipt> {
+        let root = self.settings.home.value.root();
+        let backups = self.workspace.home.join("cache/backups").join(&self.session);
+        let (allow, folder) = match scope {
+            EditScope::Port | EditScope::Test => (
+                AllowList::for_port(&self.workspace, &self.model_type, &self.session),
+                self.workspace.checkout.as_path(),
+            ),
+            EditScope::Shared => {
+                let checkout = self.workspace.checkout.as_path();
+                (AllowList::one(checkout, &edit.path, backups), checkout)
+            }
+            EditScope::Lessons => (AllowList::one(root, LESSONS, backups), root),
+        };
         async move {
             let path = Path::new(&edit.path);
             let sha = sha256_hex(edit.before.as_bytes());
-            let new = edit.before.is_empty() && !self.workspace.checkout.join(path).exists();
+            let new = edit.before.is_empty() && !folder.join(path).exists();
             let expect = if new { Expect::Absent } else { Expect::Sha(&sha) };
             apply_edit(&allow, path, expect, &edit.after).map_err(|error| Report::from(&error))
         }
         .boxed()
     }
 
-    fn format<'a>(
-        &'a self,
-        text: String,
-        cancel: CancellationToken,
-    ) -> BoxFuture<'a, Result<String, Report>> {
+    fn format<'a>(&'a self, text: String, cancel: CancellationToken) -> Reply<'a, String> {
         async move { black_isort(&self.workspace.python, &text, &cancel).await }.boxed()
     }
 }

@@ -2,14 +2,19 @@
 //! harness's; this file only writes it down.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
+use futures::FutureExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::args;
+use super::data::{Artifact, ToolEnd, ToolEvent};
+use super::def::{Answer, Class, Desk, Line, ToolDef, Work};
 use super::error::ToolError;
-use crate::agent::data::{Approval, ToolSpec};
-use crate::harness::data::{self, CheckId, CheckRecord, RunResult, TwinRequest, plan};
+use crate::agent::data::ToolOutcome;
+use crate::harness::data::{self, CheckId, CheckRecord, Event, RunResult, TwinRequest, plan};
+use crate::util::sink::Sink;
 
 pub const NAME: &str = "check_twin";
 
@@ -23,27 +28,47 @@ struct Args {
     checks: Option<Vec<CheckId>>,
 }
 
-pub fn spec() -> ToolSpec {
-    ToolSpec {
-        name: NAME.into(),
-        description: include_str!("../../prompts/tools/check_twin.md").trim().into(),
-        schema: json!({
-            "type": "object",
-            "properties": {
-                "checks": {
-                    "type": "array",
-                    "items": {"type": "string", "enum": plan::full().iter().map(|id| id.name()).collect::<Vec<_>>()},
-                    "description": "All when left out",
-                },
+pub const DEF: ToolDef = ToolDef {
+    name: NAME,
+    about: include_str!("../../prompts/tools/check_twin.md"),
+    class: Class::Check,
+    schema,
+    check: |arguments, desk| request(arguments, &desk.model_type).map(drop),
+    work: Work::Wait(wait),
+};
+
+fn schema(_: &Desk) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "checks": {
+                "type": "array",
+                "items": {"type": "string", "enum": plan::full().iter().map(|id| id.name()).collect::<Vec<_>>()},
+                "description": "All when left out",
             },
-            "additionalProperties": false,
-        }),
-        approval: Approval::Auto,
+        },
+        "additionalProperties": false,
+    })
+}
+
+fn wait(arguments: Value, desk: &Desk, line: Line) -> Answer<'_, ToolEnd> {
+    async move {
+        let request = request(arguments, &desk.model_type)?;
+        let sink = line.sink;
+        let events: Sink<Event> = Arc::new(move |event| sink(ToolEvent::Harness(event)));
+        let checked = desk.services.check_twin(request, events, line.cancel).await;
+        let result = checked.map_err(ToolError::Service)?;
+        Ok(ToolEnd {
+            outcome: ToolOutcome::Done { text: told(&result) },
+            summary: summary(&result),
+            artifacts: vec![Artifact::Check { result: Box::new(result) }],
+        })
     }
+    .boxed()
 }
 
 /// Turns the arguments into what the harness is asked.
-pub fn request(arguments: Value, model_type: &str) -> Result<TwinRequest, ToolError> {
+fn request(arguments: Value, model_type: &str) -> Result<TwinRequest, ToolError> {
     let Args { checks } = args::typed(NAME, arguments)?;
     let mut request = TwinRequest::new(model_type);
     if let Some(checks) = checks {
@@ -65,7 +90,7 @@ pub fn request(arguments: Value, model_type: &str) -> Result<TwinRequest, ToolEr
 }
 
 /// Writes a result for the model.
-pub fn told(result: &RunResult) -> String {
+pub(super) fn told(result: &RunResult) -> String {
     let mut text = format!("verdict: {} (run {})\n", result.verdict.name(), result.run_id);
     for check in &result.checks {
         row(&mut text, check);
@@ -88,7 +113,7 @@ pub fn told(result: &RunResult) -> String {
 }
 
 /// Writes a result for the card.
-pub fn summary(result: &RunResult) -> String {
+pub(super) fn summary(result: &RunResult) -> String {
     match result.first_divergence() {
         Some(place) => format!("check {}: {}", result.verdict.name(), place.module),
         None => format!("check {}", result.verdict.name()),

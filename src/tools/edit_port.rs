@@ -1,13 +1,15 @@
 //! `edit_port`: a list of search-and-replace edits to the port or its test, as one proposal.
 
+use futures::FutureExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::args;
+use super::data::Prepared;
+use super::def::{Answer, Class, Desk, Line, Reach, ToolDef, Work};
 use super::error::ToolError;
-use super::paths::{Roots, TESTS, Writable};
-use super::propose::proposal;
-use crate::agent::data::{Approval, Proposal, ToolSpec};
+use super::paths::TESTS;
+use super::propose::{MOST_BYTES, proposal};
 
 pub const NAME: &str = "edit_port";
 
@@ -22,62 +24,81 @@ struct Args {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Edit {
+pub(super) struct Edit {
     search: String,
     replace: String,
 }
 
-pub fn spec(writable: &Writable) -> ToolSpec {
-    ToolSpec {
-        name: NAME.into(),
-        description: include_str!("../../prompts/tools/edit_port.md").trim().into(),
-        schema: json!({
-            "type": "object",
-            "properties": {
-                "path": {"type": "string", "enum": [writable.model(), TESTS]},
-                "edits": {
-                    "type": "array",
-                    "description": "Applied in order, each to the text that the ones before left",
-                    "items": {
-                        "type": "object",
-                        "properties": {
-                            "search": {"type": "string", "description": "Text that stands exactly once in the file, without line numbers"},
-                            "replace": {"type": "string", "description": "What stands there instead"},
-                        },
-                        "required": ["search", "replace"],
-                        "additionalProperties": false,
+pub const DEF: ToolDef = ToolDef {
+    name: NAME,
+    about: include_str!("../../prompts/tools/edit_port.md"),
+    class: Class::Edit(Reach::Own),
+    schema,
+    check: |arguments, _| args::typed::<Args>(NAME, arguments).map(drop),
+    work: Work::Propose(propose),
+};
+
+fn schema(desk: &Desk) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "path": {"type": "string", "enum": [desk.writable.model(), TESTS]},
+            "edits": {
+                "type": "array",
+                "description": "Applied in order, each to the text that the ones before left",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "search": {"type": "string", "description": "Text that stands exactly once in the file, without line numbers"},
+                        "replace": {"type": "string", "description": "What stands there instead"},
                     },
+                    "required": ["search", "replace"],
+                    "additionalProperties": false,
                 },
             },
-            "required": ["path", "edits"],
-            "additionalProperties": false,
-        }),
-        approval: Approval::Ask,
-    }
+        },
+        "required": ["path", "edits"],
+        "additionalProperties": false,
+    })
 }
 
-pub fn propose(
-    call_id: &str,
-    arguments: Value,
-    (roots, writable): (&Roots, &Writable),
-) -> Result<Proposal, ToolError> {
-    let Args { path, edits } = args::typed(NAME, arguments)?;
-    let target = writable.target(&path)?;
-    let wrong = |text: String| ToolError::Arguments { tool: NAME, text };
-    if edits.is_empty() || edits.len() > MOST_EDITS {
-        return Err(wrong(format!("{} edits; give 1 to {MOST_EDITS}", edits.len())));
+fn propose(arguments: Value, desk: &Desk, line: Line) -> Answer<'_, Prepared> {
+    async move {
+        let Args { path, edits } = args::typed(NAME, arguments)?;
+        let target = desk.writable.target(&path)?;
+        let Some(before) = desk.now(&target)? else {
+            return Err(ToolError::Edit {
+                text: format!("{path} does not exist yet: propose it whole with write_port"),
+            });
+        };
+        let after = replaced(NAME, &path, &before, &edits)?;
+        Ok(Prepared::Propose(proposal(&line.call_id, &target, Some(before), after)?))
     }
-    let Some(before) = writable.read(roots, target)? else {
-        return Err(ToolError::Edit {
-            text: format!("{path} does not exist yet: propose it whole with write_port"),
-        });
-    };
-    let mut after = before.clone();
+    .boxed()
+}
+
+/// Applies replacements in order. `tool` is who is told of wrong arguments.
+pub(super) fn replaced(
+    tool: &'static str,
+    path: &str,
+    before: &str,
+    edits: &[Edit],
+) -> Result<String, ToolError> {
+    if edits.is_empty() || edits.len() > MOST_EDITS {
+        let text = format!("{} edits; give 1 to {MOST_EDITS}", edits.len());
+        return Err(ToolError::Arguments { tool, text });
+    }
+    let mut after = before.to_string();
     for (index, edit) in edits.iter().enumerate() {
         after = applied(&after, edit)
             .map_err(|text| ToolError::Edit { text: format!("{path}: edit {}: {text}", index + 1) })?;
+        // Each replacement may hold the text that the next one looks for: growth is bounded as it happens.
+        if after.len() > MOST_BYTES {
+            let text = format!("{path}: edit {}: the text grows past {MOST_BYTES} bytes", index + 1);
+            return Err(ToolError::Edit { text });
+        }
     }
-    proposal(call_id, &path, Some(before), after)
+    Ok(after)
 }
 
 fn applied(text: &str, edit: &Edit) -> Result<String, String> {

@@ -4,14 +4,18 @@
 use std::path::Path;
 use std::time::Duration;
 
+use futures::FutureExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::args;
+use super::data::Prepared;
+use super::def::{Answer, Class, Desk, Line, Reach, ToolDef, Work};
 use super::error::ToolError;
 use super::paths::{TESTS, Target, Writable};
-use crate::agent::data::{Approval, ToolSpec};
+use super::propose::proposal;
+use crate::agent::data::ToolOutcome;
 use crate::util::blame::{Blame, Explain, Report};
 use crate::util::process::{Command, ProcessError};
 
@@ -24,23 +28,46 @@ struct Args {
     path: Option<String>,
 }
 
-pub fn spec(writable: &Writable) -> ToolSpec {
-    ToolSpec {
-        name: NAME.into(),
-        description: include_str!("../../prompts/tools/format_port.md").trim().into(),
-        schema: json!({
-            "type": "object",
-            "properties": {"path": {"type": "string", "enum": [writable.model(), TESTS], "description": "The port when left out"}},
-            "additionalProperties": false,
-        }),
-        approval: Approval::Ask,
-    }
+pub const DEF: ToolDef = ToolDef {
+    name: NAME,
+    about: include_str!("../../prompts/tools/format_port.md"),
+    class: Class::Edit(Reach::Own),
+    schema,
+    check: |arguments, desk| parse(arguments, &desk.writable).map(drop),
+    work: Work::Propose(propose),
+};
+
+fn schema(desk: &Desk) -> Value {
+    json!({
+        "type": "object",
+        "properties": {"path": {"type": "string", "enum": [desk.writable.model(), TESTS], "description": "The port when left out"}},
+        "additionalProperties": false,
+    })
 }
 
-pub fn parse(arguments: Value, writable: &Writable) -> Result<(Target, String), ToolError> {
+fn parse(arguments: Value, writable: &Writable) -> Result<Target, ToolError> {
     let Args { path } = args::typed(NAME, arguments)?;
-    let path = path.unwrap_or_else(|| writable.model().to_string());
-    Ok((writable.target(&path)?, path))
+    writable.target(path.as_deref().unwrap_or(writable.model()))
+}
+
+fn propose(arguments: Value, desk: &Desk, line: Line) -> Answer<'_, Prepared> {
+    async move {
+        let target = parse(arguments, &desk.writable)?;
+        let path = &target.path;
+        let Some(before) = desk.now(&target)? else {
+            return Err(ToolError::Edit { text: format!("{path} does not exist yet") });
+        };
+        let format = desk.services.format(before.clone(), line.cancel);
+        let after = format.await.map_err(ToolError::Service)?;
+        if after == before {
+            let text = format!("{path} is formatted already; nothing to change");
+            return Ok(Prepared::Reject(ToolOutcome::Done { text }));
+        }
+        let mut made = proposal(&line.call_id, &target, Some(before), after)?;
+        made.title = made.title.replacen("edit", "format", 1);
+        Ok(Prepared::Propose(made))
+    }
+    .boxed()
 }
 
 /// Formats Python text with the black and isort of an environment. A text that does not parse is the port's fault.

@@ -1,12 +1,14 @@
 //! `inventory`: what released checkpoints hold, from their headers. Repositories of the Hub only: a folder of the person's
 //! disk is not the model's to read.
 
+use futures::FutureExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::data::ToolEnd;
+use super::def::{Answer, Class, Desk, Line, ToolDef, Work, done};
 use super::error::ToolError;
 use super::{args, bound};
-use crate::agent::data::{Approval, ToolSpec};
 use crate::hub::data::RepoRef;
 use crate::hub::data::inventory::Inventory;
 use crate::hub::inventory::{compare, compared, lines};
@@ -31,31 +33,44 @@ struct Args {
     context: Option<u64>,
 }
 
-pub fn spec() -> ToolSpec {
-    ToolSpec {
-        name: NAME.into(),
-        description: include_str!("../../prompts/tools/inventory.md").trim().into(),
-        schema: json!({
-            "type": "object",
-            "properties": {
-                "repos": {
-                    "type": "array",
-                    "items": {"type": "string"},
-                    "minItems": 1,
-                    "maxItems": MOST,
-                    "description": "owner/name or owner/name@revision; several are compared",
-                },
-                "context": {"type": "integer", "minimum": 1, "description": "Tokens in the cache, 8192 when left out"},
+pub const DEF: ToolDef = ToolDef {
+    name: NAME,
+    about: include_str!("../../prompts/tools/inventory.md"),
+    class: Class::Read,
+    schema,
+    check: |arguments, _| parse(arguments).map(drop),
+    work: Work::Wait(wait),
+};
+
+fn schema(_: &Desk) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "repos": {
+                "type": "array",
+                "items": {"type": "string"},
+                "minItems": 1,
+                "maxItems": MOST,
+                "description": "owner/name or owner/name@revision; several are compared",
             },
-            "required": ["repos"],
-            "additionalProperties": false,
-        }),
-        approval: Approval::Auto,
+            "context": {"type": "integer", "minimum": 1, "description": "Tokens in the cache, 8192 when left out"},
+        },
+        "required": ["repos"],
+        "additionalProperties": false,
+    })
+}
+
+fn wait(arguments: Value, desk: &Desk, line: Line) -> Answer<'_, ToolEnd> {
+    async move {
+        let wanted = parse(arguments)?;
+        let taken = desk.services.inventory(wanted, line.cancel).await.map_err(ToolError::Service)?;
+        Ok(done(told(&taken)))
     }
+    .boxed()
 }
 
 /// Parses and checks the arguments alone.
-pub fn parse(arguments: Value) -> Result<Wanted, ToolError> {
+fn parse(arguments: Value) -> Result<Wanted, ToolError> {
     let Args { repos, context } = args::typed(NAME, arguments)?;
     let wrong = |text: String| ToolError::Arguments { tool: NAME, text };
     if repos.is_empty() || repos.len() > MOST {
@@ -66,7 +81,7 @@ pub fn parse(arguments: Value) -> Result<Wanted, ToolError> {
 }
 
 /// Writes inventories for the model, and the card's line.
-pub fn told(taken: &[Inventory]) -> (String, String) {
+fn told(taken: &[Inventory]) -> (String, String) {
     let mut all: Vec<String> =
         taken.iter().flat_map(|one| [lines(one), vec![String::new()]].concat()).collect();
     if taken.len() > 1 {

@@ -1,13 +1,15 @@
 //! `lint_port`: mlx-lm's conventions on the port or its test as they stand. Reads only.
 
+use futures::FutureExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::args;
 use super::bound;
+use super::data::ToolEnd;
+use super::def::{Answer, Class, Desk, Line, ToolDef, Work, blocking, done};
 use super::error::ToolError;
 use super::paths::{Roots, TESTS, Target, Writable};
-use crate::agent::data::{Approval, ToolSpec};
 use crate::lint::{self, Formatted, Linted, Linter, Severity};
 
 pub const NAME: &str = "lint_port";
@@ -22,36 +24,51 @@ struct Args {
     path: Option<String>,
 }
 
-pub fn spec(writable: &Writable) -> ToolSpec {
-    ToolSpec {
-        name: NAME.into(),
-        description: include_str!("../../prompts/tools/lint_port.md").trim().into(),
-        schema: json!({
-            "type": "object",
-            "properties": {"path": {"type": "string", "enum": [writable.model(), TESTS], "description": "The port when left out"}},
-            "additionalProperties": false,
-        }),
-        approval: Approval::Auto,
-    }
+pub const DEF: ToolDef = ToolDef {
+    name: NAME,
+    about: include_str!("../../prompts/tools/lint_port.md"),
+    class: Class::Read,
+    schema,
+    check: |arguments, desk| parse(arguments, &desk.writable).map(drop),
+    work: Work::Wait(wait),
+};
+
+fn schema(desk: &Desk) -> Value {
+    json!({
+        "type": "object",
+        "properties": {"path": {"type": "string", "enum": [desk.writable.model(), TESTS], "description": "The port when left out"}},
+        "additionalProperties": false,
+    })
 }
 
-pub fn parse(arguments: Value, writable: &Writable) -> Result<(Target, String), ToolError> {
+fn wait(arguments: Value, desk: &Desk, line: Line) -> Answer<'_, ToolEnd> {
+    async move {
+        let wanted = parse(arguments, &desk.writable)?;
+        let text = text((&desk.roots, &desk.writable), &wanted)?;
+        // What the formatters refuse, the rules name better.
+        let formatted = match desk.services.format(text.clone(), line.cancel).await {
+            Ok(text) => Formatted::Text(text),
+            Err(report) => Formatted::failed(&report),
+        };
+        let roots = desk.roots.clone();
+        blocking(move || Ok(run(&roots, (&wanted.path, &text), formatted))).await.map(done)
+    }
+    .boxed()
+}
+
+fn parse(arguments: Value, writable: &Writable) -> Result<Target, ToolError> {
     let Args { path } = args::typed(NAME, arguments)?;
-    let path = path.unwrap_or_else(|| writable.model().to_string());
-    Ok((writable.target(&path)?, path))
+    writable.target(path.as_deref().unwrap_or(writable.model()))
 }
 
 /// Reads the file that is asked for.
-pub fn text(
-    (roots, writable): (&Roots, &Writable),
-    (target, path): &(Target, String),
-) -> Result<String, ToolError> {
-    let missing = || ToolError::Edit { text: format!("{path} does not exist yet") };
-    writable.read(roots, *target)?.ok_or_else(missing)
+fn text((roots, writable): (&Roots, &Writable), target: &Target) -> Result<String, ToolError> {
+    let missing = || ToolError::Edit { text: format!("{} does not exist yet", target.path) };
+    writable.read(roots, target)?.ok_or_else(missing)
 }
 
 /// Judges the text. Gives the answer and the card's line.
-pub fn run(roots: &Roots, (path, text): (&str, &str), formatted: Formatted) -> (String, String) {
+fn run(roots: &Roots, (path, text): (&str, &str), formatted: Formatted) -> (String, String) {
     let mut linter = Linter::new(Vec::new(), Some(roots.transformers().to_path_buf()));
     let mut subject = linter.subject(&roots.checkout().join(path), text);
     subject.formatted = formatted;

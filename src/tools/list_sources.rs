@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use walkdir::WalkDir;
 
 use super::args;
+use super::def::{Class, Desk, Told, ToolDef, Work};
 use super::error::ToolError;
-use super::paths::{Roots, TESTS, Target, Writable};
-use crate::agent::data::{Approval, ToolSpec};
+use super::paths::{Roots, Writable};
 
 pub const NAME: &str = "list_sources";
 
@@ -18,23 +19,29 @@ pub const NAME: &str = "list_sources";
 #[serde(deny_unknown_fields)]
 struct Args {}
 
-pub fn spec() -> ToolSpec {
-    ToolSpec {
-        name: NAME.into(),
-        description: include_str!("../../prompts/tools/list_sources.md").trim().into(),
-        schema: json!({"type": "object", "properties": {}, "additionalProperties": false}),
-        approval: Approval::Auto,
-    }
+pub const DEF: ToolDef = ToolDef {
+    name: NAME,
+    about: include_str!("../../prompts/tools/list_sources.md"),
+    class: Class::Read,
+    schema,
+    check: |arguments, _| parse(arguments),
+    work: Work::Read(read),
+};
+
+fn schema(_: &Desk) -> Value {
+    json!({"type": "object", "properties": {}, "additionalProperties": false})
 }
 
-pub fn parse(arguments: Value) -> Result<(), ToolError> {
+fn read(arguments: Value, desk: &Desk, _: &CancellationToken) -> Result<Told, ToolError> {
+    parse(arguments)?;
+    run((&desk.roots, &desk.writable), &desk.folders)
+}
+
+fn parse(arguments: Value) -> Result<(), ToolError> {
     args::typed::<Args>(NAME, arguments).map(|_| ())
 }
 
-pub fn run(
-    (roots, writable): (&Roots, &Writable),
-    folders: &[PathBuf],
-) -> Result<(String, String), ToolError> {
+fn run((roots, writable): (&Roots, &Writable), folders: &[PathBuf]) -> Result<(String, String), ToolError> {
     let mut text = String::from("Reference:\n");
     let mut count = 0;
     for (path, lines) in folders.iter().flat_map(|folder| python(folder)) {
@@ -44,13 +51,12 @@ pub fn run(
     if count == 0 {
         text.push_str("  none: the installed transformers has no folder for this model type\n");
     }
-    for (title, target, path) in [("Port", Target::Model, writable.model()), ("Tests", Target::Tests, TESTS)]
-    {
-        let state = match writable.read(roots, target)? {
+    for (title, target) in [("Port", writable.port()), ("Tests", writable.tests())] {
+        let state = match writable.read(roots, &target)? {
             Some(now) => format!("{} lines", now.lines().count()),
             None => "does not exist yet".into(),
         };
-        let _ = writeln!(text, "{title}:\n  {path} ({state})");
+        let _ = writeln!(text, "{title}:\n  {} ({state})", target.path);
     }
     let folder = roots.checkout().join("mlx_lm/models");
     let (models, helpers): (Vec<_>, Vec<_>) =

@@ -1,13 +1,14 @@
-//! What the model may ask for: the registry and one file per tool. Arguments are hostile until parsed, paths until
+//! What the model may ask for: the registry, the table and one file per tool. Arguments are hostile until parsed, paths until
 //! resolved; nothing here writes a file: an edit is a proposal, and after the person's yes it goes to the
-//! [`registry::Services`] that the runtime connected. Cannot reach `pr` or `git::acts`.
+//! [`services::Services`] that the runtime connected. Cannot reach `pr` or `git::acts`.
 //!
-//! Start at [`registry::Registry`]; [`paths`] holds the rules of what may be read and written.
+//! Start at [`registry::Registry`] and [`table`]; a new tool is a file and a line there. [`paths`] holds the rules of what may be read and written.
 
 mod args;
 mod bound;
 mod check_twin;
 pub mod data;
+pub mod def;
 mod edit_port;
 pub mod error;
 pub mod format_port;
@@ -22,8 +23,12 @@ mod read_inheritance;
 mod read_source;
 pub mod registry;
 mod search_sources;
+pub mod services;
+mod table;
 mod write_port;
 
 pub use data::{Artifact, Prepared, ToolEnd, ToolEvent};
+pub use def::{Class, Reach};
 pub use error::ToolError;
-pub use registry::{Registry, Services, ToolContext};
+pub use registry::{Registry, ToolContext};
+pub use services::Services;

@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::args;
 use super::bound;
+use super::def::{Class, Desk, Told, ToolDef, Work};
 use super::error::ToolError;
 use super::paths::Roots;
-use crate::agent::data::{Approval, ToolSpec};
 use crate::source;
 use crate::util::blame::Report;
 
@@ -20,27 +21,35 @@ const MOST: usize = 20;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Args {
+struct Args {
     #[serde(default)]
     count: Option<usize>,
 }
 
-pub fn spec() -> ToolSpec {
-    ToolSpec {
-        name: NAME.into(),
-        description: include_str!("../../prompts/tools/nearest_ports.md").trim().into(),
-        schema: json!({
-            "type": "object",
-            "properties": {
-                "count": {"type": "integer", "minimum": 1, "maximum": MOST, "description": "6 when left out"},
-            },
-            "additionalProperties": false,
-        }),
-        approval: Approval::Auto,
-    }
+pub const DEF: ToolDef = ToolDef {
+    name: NAME,
+    about: include_str!("../../prompts/tools/nearest_ports.md"),
+    class: Class::Read,
+    schema,
+    check: |arguments, _| parse(arguments).map(drop),
+    work: Work::Read(read),
+};
+
+fn schema(_: &Desk) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "count": {"type": "integer", "minimum": 1, "maximum": MOST, "description": "6 when left out"},
+        },
+        "additionalProperties": false,
+    })
 }
 
-pub fn parse(arguments: Value) -> Result<Args, ToolError> {
+fn read(arguments: Value, desk: &Desk, _: &CancellationToken) -> Result<Told, ToolError> {
+    run(&parse(arguments)?, &desk.roots, &desk.model_type)
+}
+
+fn parse(arguments: Value) -> Result<Args, ToolError> {
     let args: Args = args::typed(NAME, arguments)?;
     match args.count {
         Some(count) if !(1..=MOST).contains(&count) => {
@@ -51,7 +60,7 @@ pub fn parse(arguments: Value) -> Result<Args, ToolError> {
 }
 
 /// Ranks the ports of the checkout. Gives the text and the card's line.
-pub fn run(args: &Args, roots: &Roots, model_type: &str) -> Result<(String, String), ToolError> {
+fn run(args: &Args, roots: &Roots, model_type: &str) -> Result<(String, String), ToolError> {
     let failed = |error: source::SourceError| ToolError::Edit { text: Report::from(&error).to_string() };
     let files = source::reference_files(&roots.transformers().join("models"), model_type).map_err(failed)?;
     let modeling = source::load(&files.modeling).map_err(failed)?.doc;

@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
+use super::def::{Class, Desk, Told, ToolDef, Work};
 use super::error::ToolError;
 use super::paths::Roots;
 use super::{args, bound};
-use crate::agent::data::{Approval, ToolSpec};
 use crate::source;
 use crate::source::data::{SourceDoc, Symbol, SymbolKind};
 use crate::util::blame::Report;
@@ -22,35 +23,43 @@ const MOST_CHILDREN: usize = 40;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Args {
+struct Args {
     path: String,
     #[serde(default)]
     class: Option<String>,
 }
 
-pub fn spec() -> ToolSpec {
-    ToolSpec {
-        name: NAME.into(),
-        description: include_str!("../../prompts/tools/outline_source.md").trim().into(),
-        schema: json!({
-            "type": "object",
-            "properties": {
-                "path": {"type": "string", "description": "transformers/…, mlx_lm/… or tests/…"},
-                "class": {"type": "string", "description": "One class of the file; all when left out"},
-            },
-            "required": ["path"],
-            "additionalProperties": false,
-        }),
-        approval: Approval::Auto,
-    }
+pub const DEF: ToolDef = ToolDef {
+    name: NAME,
+    about: include_str!("../../prompts/tools/outline_source.md"),
+    class: Class::Read,
+    schema,
+    check: |arguments, _| parse(arguments).map(drop),
+    work: Work::Read(read),
+};
+
+fn schema(_: &Desk) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "path": {"type": "string", "description": "transformers/…, mlx_lm/… or tests/…"},
+            "class": {"type": "string", "description": "One class of the file; all when left out"},
+        },
+        "required": ["path"],
+        "additionalProperties": false,
+    })
 }
 
-pub fn parse(arguments: Value) -> Result<Args, ToolError> {
+fn read(arguments: Value, desk: &Desk, _: &CancellationToken) -> Result<Told, ToolError> {
+    run(&parse(arguments)?, &desk.roots)
+}
+
+fn parse(arguments: Value) -> Result<Args, ToolError> {
     args::typed(NAME, arguments)
 }
 
 /// Gives the outline and the card's line.
-pub fn run(args: &Args, roots: &Roots) -> Result<(String, String), ToolError> {
+fn run(args: &Args, roots: &Roots) -> Result<(String, String), ToolError> {
     let found = roots.file(&args.path)?;
     let doc = source::load(&found.real).map_err(|error| ToolError::Service(Report::from(&error)))?.doc;
     let wanted = wanted(&doc, args.class.as_deref(), &found.shown)?;

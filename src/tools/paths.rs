@@ -4,6 +4,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::error::ToolError;
+use crate::agent::data::EditScope;
 
 const LONGEST: usize = 512;
 /// Larger files are not source that anyone reads.
@@ -138,15 +139,14 @@ fn spelled(path: &str) -> Result<(), ToolError> {
 }
 
 /// A file that an edit may be proposed for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// `mlx_lm/models/<model_type>.py`.
-    Model,
-    /// `tests/test_models.py`.
-    Tests,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// As the model and the person name it.
+    pub path: String,
+    pub scope: EditScope,
 }
 
-/// The two files that may change, for one model type.
+/// The two files that may change, for one model type, and those that may when the person says so.
 #[derive(Clone, Debug)]
 pub struct Writable {
     model: String,
@@ -175,9 +175,10 @@ impl Writable {
 
     /// Says which file a path names; by its exact spelling, since there are two.
     pub fn target(&self, path: &str) -> Result<Target, ToolError> {
+        let target = |scope| Ok(Target { path: path.into(), scope });
         match path {
-            path if path == self.model => Ok(Target::Model),
-            TESTS => Ok(Target::Tests),
+            path if path == self.model => target(EditScope::Port),
+            TESTS => target(EditScope::Test),
             _ => Err(ToolError::Path {
                 path: shown(path),
                 text: format!("may not be changed; only {} and {TESTS} may", self.model),
@@ -185,13 +186,34 @@ impl Writable {
         }
     }
 
+    /// Gives the port as a target.
+    pub fn port(&self) -> Target {
+        Target { path: self.model.clone(), scope: EditScope::Port }
+    }
+
+    /// Gives upstream's file of model tests as a target.
+    pub fn tests(&self) -> Target {
+        Target { path: TESTS.into(), scope: EditScope::Test }
+    }
+
+    /// Says whether a path is a shared file of mlx-lm: an existing Python file of its package that is not the port.
+    pub fn shared(&self, roots: &Roots, path: &str) -> Result<Target, ToolError> {
+        let refuse = |text: String| ToolError::Path { path: shown(path), text };
+        if self.target(path).is_ok() {
+            return Err(refuse("is no shared file: change it with edit_port".into()));
+        }
+        let found = roots.file(path)?;
+        // One spelling only: what the person agrees to is what is written.
+        if found.shown != path || found.real != roots.checkout().join(path) || !path.starts_with("mlx_lm/") {
+            return Err(refuse("may not be changed; shared files are those below mlx_lm/".into()));
+        }
+        Ok(Target { path: path.into(), scope: EditScope::Shared })
+    }
+
     /// Reads a target's text as it is now; none when there is no file. A link is refused: the write would replace it
     /// or follow it, and neither is what the person sees.
-    pub fn read(&self, roots: &Roots, target: Target) -> Result<Option<String>, ToolError> {
-        let path = match target {
-            Target::Model => self.model.as_str(),
-            Target::Tests => TESTS,
-        };
+    pub fn read(&self, roots: &Roots, target: &Target) -> Result<Option<String>, ToolError> {
+        let path = target.path.as_str();
         let refuse = |text: &str| ToolError::Path { path: path.into(), text: text.into() };
         let place = roots.checkout().join(path);
         let folder = place.parent().unwrap_or(roots.checkout());

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
+use super::def::{Class, Desk, Told, ToolDef, Work};
 use super::error::ToolError;
 use super::paths::Roots;
 use super::{args, bound};
-use crate::agent::data::{Approval, ToolSpec};
 use crate::source;
 use crate::source::data::{Inherited, SourceDoc};
 use crate::util::blame::Report;
@@ -22,32 +23,40 @@ const MOST: usize = 60;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Args {
+struct Args {
     #[serde(default)]
     path: Option<String>,
 }
 
-pub fn spec() -> ToolSpec {
-    ToolSpec {
-        name: NAME.into(),
-        description: include_str!("../../prompts/tools/read_inheritance.md").trim().into(),
-        schema: json!({
-            "type": "object",
-            "properties": {
-                "path": {"type": "string", "description": "transformers/models/…/modular_….py; this model's own when left out"},
-            },
-            "additionalProperties": false,
-        }),
-        approval: Approval::Auto,
-    }
+pub const DEF: ToolDef = ToolDef {
+    name: NAME,
+    about: include_str!("../../prompts/tools/read_inheritance.md"),
+    class: Class::Read,
+    schema,
+    check: |arguments, _| parse(arguments).map(drop),
+    work: Work::Read(read),
+};
+
+fn schema(_: &Desk) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "path": {"type": "string", "description": "transformers/models/…/modular_….py; this model's own when left out"},
+        },
+        "additionalProperties": false,
+    })
 }
 
-pub fn parse(arguments: Value) -> Result<Args, ToolError> {
+fn read(arguments: Value, desk: &Desk, _: &CancellationToken) -> Result<Told, ToolError> {
+    run(&parse(arguments)?, &desk.roots, &desk.folders)
+}
+
+fn parse(arguments: Value) -> Result<Args, ToolError> {
     args::typed(NAME, arguments)
 }
 
 /// Follows the classes. Gives the text and the card's line.
-pub fn run(args: &Args, roots: &Roots, folders: &[PathBuf]) -> Result<(String, String), ToolError> {
+fn run(args: &Args, roots: &Roots, folders: &[PathBuf]) -> Result<(String, String), ToolError> {
     let path = match &args.path {
         Some(path) => roots.file(path)?.real,
         None => modular(folders).ok_or_else(|| ToolError::Edit {

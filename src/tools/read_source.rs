@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
+use super::def::{Class, Desk, Told, ToolDef, Work};
 use super::error::ToolError;
 use super::paths::Roots;
 use super::{args, bound};
-use crate::agent::data::{Approval, ToolSpec};
 
 pub const NAME: &str = "read_source";
 
@@ -16,7 +17,7 @@ const MOST_LINES: usize = 500;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Args {
+struct Args {
     path: String,
     #[serde(default)]
     start: Option<usize>,
@@ -24,26 +25,34 @@ pub struct Args {
     end: Option<usize>,
 }
 
-pub fn spec() -> ToolSpec {
-    ToolSpec {
-        name: NAME.into(),
-        description: include_str!("../../prompts/tools/read_source.md").trim().into(),
-        schema: json!({
-            "type": "object",
-            "properties": {
-                "path": {"type": "string", "description": "transformers/…, mlx_lm/… or tests/…"},
-                "start": {"type": "integer", "minimum": 1, "description": "First line, 1 when left out"},
-                "end": {"type": "integer", "minimum": 1, "description": "Last line, inclusive"},
-            },
-            "required": ["path"],
-            "additionalProperties": false,
-        }),
-        approval: Approval::Auto,
-    }
+pub const DEF: ToolDef = ToolDef {
+    name: NAME,
+    about: include_str!("../../prompts/tools/read_source.md"),
+    class: Class::Read,
+    schema,
+    check: |arguments, _| parse(arguments).map(drop),
+    work: Work::Read(read),
+};
+
+fn schema(_: &Desk) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "path": {"type": "string", "description": "transformers/…, mlx_lm/… or tests/…"},
+            "start": {"type": "integer", "minimum": 1, "description": "First line, 1 when left out"},
+            "end": {"type": "integer", "minimum": 1, "description": "Last line, inclusive"},
+        },
+        "required": ["path"],
+        "additionalProperties": false,
+    })
+}
+
+fn read(arguments: Value, desk: &Desk, _: &CancellationToken) -> Result<Told, ToolError> {
+    run(&parse(arguments)?, &desk.roots)
 }
 
 /// Parses and checks the arguments alone.
-pub fn parse(arguments: Value) -> Result<Args, ToolError> {
+fn parse(arguments: Value) -> Result<Args, ToolError> {
     let args: Args = args::typed(NAME, arguments)?;
     let wrong = |text: &str| Err(ToolError::Arguments { tool: NAME, text: text.into() });
     match (args.start, args.end) {
@@ -54,7 +63,7 @@ pub fn parse(arguments: Value) -> Result<Args, ToolError> {
 }
 
 /// Reads the lines. Gives the text and the card's line.
-pub fn run(args: &Args, roots: &Roots) -> Result<(String, String), ToolError> {
+fn run(args: &Args, roots: &Roots) -> Result<(String, String), ToolError> {
     let source = roots.file(&args.path)?;
     let bytes = std::fs::read(&source.real)
         .map_err(|error| ToolError::Read { path: source.shown.clone(), text: error.to_string() })?;

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use walkdir::WalkDir;
 
+use super::def::{Class, Desk, Told, ToolDef, Work};
 use super::error::ToolError;
 use super::paths::Roots;
 use super::{args, bound};
-use crate::agent::data::{Approval, ToolSpec};
 
 pub const NAME: &str = "search_sources";
 
@@ -41,7 +41,7 @@ enum Syntax {
 
 /// A search whose pattern compiles.
 #[derive(Debug)]
-pub struct Args {
+struct Args {
     pattern: Regex,
     wanted: String,
     path: Option<String>,
@@ -54,25 +54,33 @@ impl Args {
     }
 }
 
-pub fn spec() -> ToolSpec {
-    ToolSpec {
-        name: NAME.into(),
-        description: include_str!("../../prompts/tools/search_sources.md").trim().into(),
-        schema: json!({
-            "type": "object",
-            "properties": {
-                "pattern": {"type": "string"},
-                "syntax": {"type": "string", "enum": ["literal", "regex"], "description": "literal when left out"},
-                "path": {"type": "string", "description": "A file or folder; the reference's folders and mlx_lm when left out"},
-            },
-            "required": ["pattern"],
-            "additionalProperties": false,
-        }),
-        approval: Approval::Auto,
-    }
+pub const DEF: ToolDef = ToolDef {
+    name: NAME,
+    about: include_str!("../../prompts/tools/search_sources.md"),
+    class: Class::Read,
+    schema,
+    check: |arguments, _| parse(arguments).map(drop),
+    work: Work::Read(read),
+};
+
+fn schema(_: &Desk) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "pattern": {"type": "string"},
+            "syntax": {"type": "string", "enum": ["literal", "regex"], "description": "literal when left out"},
+            "path": {"type": "string", "description": "A file or folder; the reference's folders and mlx_lm when left out"},
+        },
+        "required": ["pattern"],
+        "additionalProperties": false,
+    })
 }
 
-pub fn parse(arguments: Value) -> Result<Args, ToolError> {
+fn read(arguments: Value, desk: &Desk, cancel: &CancellationToken) -> Result<Told, ToolError> {
+    run(&parse(arguments)?, &desk.roots, &desk.folders, cancel)
+}
+
+fn parse(arguments: Value) -> Result<Args, ToolError> {
     let Raw { pattern, syntax, path } = args::typed(NAME, arguments)?;
     let wrong = |text: String| ToolError::Arguments { tool: NAME, text };
     if pattern.is_empty() || pattern.len() > LONGEST_PATTERN {
@@ -90,7 +98,7 @@ pub fn parse(arguments: Value) -> Result<Args, ToolError> {
 }
 
 /// Searches. `folders` are the reference's own folders, searched first.
-pub fn run(
+fn run(
     args: &Args,
     roots: &Roots,
     folders: &[PathBuf],

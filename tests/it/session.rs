@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mlxport::agent::data::{Decision, Entry as Chat, Message, Proposal};
+use mlxport::agent::data::{Decision, EditScope, Entry as Chat, Message, Proposal};
 use mlxport::config::Home;
 use mlxport::session::data::{Draft, Line, Live, PersonStep};
 use mlxport::session::{self, Entry, Header, Redactor, SessionError, Writer};
@@ -64,6 +64,7 @@ fn a_session_comes_back_with_its_conversation_and_everything_live() {
         call_id: "c1".into(),
         title: "edit a.py +1 -0".into(),
         path: "a.py".into(),
+        scope: EditScope::Port,
         before: String::new(),
         after: "x\n".into(),
     };

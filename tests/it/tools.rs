@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use mlxport::agent::data::{Approval, ApprovedEdit, EditOrigin, Proposal, ToolCall, ToolOutcome, ToolRun};
+use mlxport::agent::data::{
+    Approval, ApprovedEdit, EditOrigin, EditScope, Proposal, ToolCall, ToolOutcome, ToolRun,
+};
 use mlxport::harness::data::{
     CheckId, CheckRecord, CheckVerdict, Divergence, Event, Figure, Finding, RunResult, TwinRequest, Verdict,
 };
@@ -51,7 +53,11 @@ impl Services for Fake {
         async move { Err(Report::new(Blame::Environment, text)) }.boxed()
     }
 
-    fn apply_edit(&self, edit: ApprovedEdit) -> BoxFuture<'_, Result<EditReceipt, Report>> {
+    fn apply_edit<'a>(
+        &'a self,
+        edit: ApprovedEdit,
+        _scope: EditScope,
+    ) -> BoxFuture<'a, Result<EditReceipt, Report>> {
         async move {
             std::fs::write(self.checkout.join(&edit.path), &edit.after).unwrap();
             Ok(receipt(&edit.path))
@@ -123,8 +129,14 @@ fn place_for(model_type: &str) -> Place {
         asked: Mutex::default(),
         check: Mutex::new(Ok(passed())),
     });
-    let context =
-        ToolContext { checkout, transformers, model_type: model_type.into(), services: fake.clone() };
+    let context = ToolContext {
+        checkout,
+        transformers,
+        model_type: model_type.into(),
+        results: root.join("results"),
+        lessons: root.join("lessons.md"),
+        services: fake.clone(),
+    };
     let registry = Registry::new(context).expect("a registry");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     Place { folder, fake, registry, runtime }
@@ -439,6 +451,7 @@ fn a_proposal_changes_nothing_until_it_is_approved_and_then_only_its_file() {
             call_id: "c1".into(),
             title: "create mlx_lm/models/arcee.py +2 -0".into(),
             path: PORT.into(),
+            scope: EditScope::Port,
             before: String::new(),
             after: "a = 1\nb = 2\n".into()
         }
@@ -781,6 +794,8 @@ fn a_model_type_that_is_no_file_name_has_no_tools() {
             checkout: place.folder.path().join("mlx-lm"),
             transformers: place.folder.path().join("site/transformers"),
             model_type: model_type.into(),
+            results: place.folder.path().join("results"),
+            lessons: place.folder.path().join("lessons.md"),
             services: place.fake.clone(),
         };
         assert!(Registry::new(context).is_err(), "{model_type:?}");

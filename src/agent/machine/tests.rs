@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::*;
 use crate::agent::data::{
-    Approval, ApprovedEdit, EditOrigin, FailureKind, FinishReason, Mark, Role, ToolCall, ToolCallDelta,
+    Approval, ApprovedEdit, EditOrigin, EditScope, FailureKind, FinishReason, Mark, Role, ToolCall,
+    ToolCallDelta,
 };
 use crate::util::blame::Blame;
 
@@ -107,6 +108,7 @@ fn proposal(id: &str) -> Proposal {
         call_id: id.into(),
         title: "edit a".into(),
         path: "a".into(),
+        scope: EditScope::Port,
         before: "1\n".into(),
         after: "2\n".into(),
     }

@@ -16,6 +16,7 @@ use crate::port::{self, Workspace};
 use crate::runtime::services::{Connected, Services};
 use crate::runtime::tools::ToolServices;
 use crate::source;
+use crate::tools::def::LESSONS;
 use crate::tools::{Registry, ToolContext};
 use crate::util::blame::{Blame, Report};
 use crate::util::process::Command;
@@ -177,6 +178,8 @@ async fn registry(
         checkout: workspace.checkout.clone(),
         transformers: workspace.transformers_dir.clone(),
         model_type: model_type.to_string(),
+        results: services.home().results(),
+        lessons: services.home().root().join(LESSONS),
         services: Arc::new(ToolServices {
             harness: harness.clone(),
             workspace: workspace.clone(),

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::*;
 use crate::agent::data::{
-    Approval, Decision, Entry, FailureKind, FinishReason, Mark, Proposal, StreamFailure, ToolCallDelta,
-    ToolOutcome, ToolSpec,
+    Approval, Decision, EditScope, Entry, FailureKind, FinishReason, Mark, Proposal, StreamFailure,
+    ToolCallDelta, ToolOutcome, ToolSpec,
 };
 use crate::agent::machine::Limits;
 use crate::app::effect::{Effect, Job as AnyJob};
@@ -125,6 +125,7 @@ pub(crate) fn proposal() -> Proposal {
         call_id: "e1".into(),
         title: "edit mlx_lm/models/arcee.py".into(),
         path: "mlx_lm/models/arcee.py".into(),
+        scope: EditScope::Port,
         before: "import mlx.core as mx\n\n\ndef act(x):\n    return mx.maximum(x, 0)\n".into(),
         after: "import mlx.core as mx\n\n\ndef act(x):\n    return mx.square(mx.maximum(x, 0))\n".into(),
     }

@@ -1,0 +1,160 @@
+//! What a tool is: one row of the registry's table, and what a session's tools work on. A new tool is a file with its
+//! [`ToolDef`] and one line in [`super::table`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::data::{Prepared, ToolEnd, ToolEvent};
+use super::error::ToolError;
+use super::paths::{Roots, Target, Writable};
+use super::services::Services;
+use crate::agent::data::{Approval, EditScope, ToolOutcome, ToolSpec};
+use crate::util::blame::{Blame, Report};
+use crate::util::fs::read_text;
+use crate::util::sink::Sink;
+
+/// One tool.
+#[derive(Debug)]
+pub struct ToolDef {
+    pub name: &'static str,
+    /// What the model is told of it: its text in prompts/tools.
+    pub about: &'static str,
+    pub class: Class,
+    /// The JSON schema of its arguments.
+    pub schema: fn(&Desk) -> Value,
+    /// Checks arguments alone, before anything runs.
+    pub check: fn(Value, &Desk) -> Result<(), ToolError>,
+    pub work: Work,
+}
+
+/// What a tool may do. Approvals, and what other agents are given, follow from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Reads what tools may read.
+    Read,
+    /// Runs the harness, inside the sandbox.
+    Check,
+    /// Proposes a change of these files.
+    Edit(Reach),
+}
+
+/// The files that an editing tool reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The port and its test.
+    Own,
+    /// Files of mlx-lm that other models use.
+    Shared,
+    /// The person's lessons.
+    Lessons,
+}
+
+/// How a tool works.
+#[derive(Clone, Copy, Debug)]
+pub enum Work {
+    /// Reads, on a thread of its own.
+    Read(fn(Value, &Desk, &CancellationToken) -> Result<Told, ToolError>),
+    /// Waits for other rooms.
+    Wait(for<'a> fn(Value, &'a Desk, Line) -> Answer<'a, ToolEnd>),
+    /// Works out a proposal; it is written once the person has agreed.
+    Propose(for<'a> fn(Value, &'a Desk, Line) -> Answer<'a, Prepared>),
+}
+
+/// The text for the model, and the card's line.
+pub type Told = (String, String);
+
+/// What an asynchronous tool gives.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, ToolError>>;
+
+/// A call that runs: its id, where its events go, and how it is stopped.
+#[derive(Clone)]
+pub struct Line {
+    pub call_id: String,
+    pub sink: Sink<ToolEvent>,
+    pub cancel: CancellationToken,
+}
+
+/// What the tools of a session work on.
+#[derive(Clone)]
+pub struct Desk {
+    pub roots: Roots,
+    pub writable: Writable,
+    /// The reference's folders.
+    pub folders: Vec<PathBuf>,
+    pub model_type: String,
+    /// Stored runs.
+    pub results: PathBuf,
+    /// The person's ledger of lessons.
+    pub lessons: PathBuf,
+    pub services: Arc<dyn Services>,
+}
+
+impl ToolDef {
+    /// Says whether a person must agree.
+    pub fn approval(&self) -> Approval {
+        match self.class {
+            Class::Read | Class::Check => Approval::Auto,
+            Class::Edit(_) => Approval::Ask,
+        }
+    }
+
+    /// Gives what a model is told.
+    pub fn spec(&self, desk: &Desk) -> ToolSpec {
+        ToolSpec {
+            name: self.name.into(),
+            description: self.about.trim().into(),
+            schema: (self.schema)(desk),
+            approval: self.approval(),
+        }
+    }
+}
+
+impl Desk {
+    /// Says which file a path names, within the reach of a tool.
+    pub fn target(&self, reach: Reach, path: &str) -> Result<Target, ToolError> {
+        match reach {
+            Reach::Own => self.writable.target(path),
+            Reach::Shared => self.writable.shared(&self.roots, path),
+            Reach::Lessons if path == LESSONS => {
+                Ok(Target { path: LESSONS.into(), scope: EditScope::Lessons })
+            }
+            Reach::Lessons => {
+                let text = format!("may not be changed with this tool; only {LESSONS} may");
+                Err(ToolError::Path { path: path.into(), text })
+            }
+        }
+    }
+
+    /// Reads a target's text as it is now; none when there is no file.
+    pub fn now(&self, target: &Target) -> Result<Option<String>, ToolError> {
+        match target.scope {
+            EditScope::Port | EditScope::Test | EditScope::Shared => self.writable.read(&self.roots, target),
+            EditScope::Lessons if !self.lessons.exists() => Ok(None),
+            EditScope::Lessons => {
+                let text =
+                    read_text(&self.lessons).map_err(|error| ToolError::Service(Report::from(&error)))?;
+                Ok(Some(text))
+            }
+        }
+    }
+}
+
+/// How the ledger of lessons is called.
+pub const LESSONS: &str = "lessons.md";
+
+/// Ends a call that went well.
+pub fn done((text, summary): Told) -> ToolEnd {
+    ToolEnd { outcome: ToolOutcome::Done { text }, summary, artifacts: Vec::new() }
+}
+
+/// Runs work that reads the disk on a thread of its own.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ToolError> + Send + 'static,
+) -> Result<T, ToolError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| ToolError::Service(Report::new(Blame::Bug, error.to_string())))?
+}
