@@ -108,6 +108,48 @@ mod tests {
         assert!(text(Profile::Loopback).ends_with(LOOPBACK));
     }
 
+    /// The list of escapes runs on Linux; here only the text can be held to it.
+    #[test]
+    fn no_rule_opens_what_the_list_of_escapes_goes_for() {
+        let sandbox = Sandbox::new(Profile::Loopback).read("/no/env").write("/no/run");
+        let text = profile(&sandbox, Path::new("/no/python"));
+        let writes: Vec<_> = text.lines().filter(|line| line.contains("file-write")).collect();
+        assert_eq!(
+            writes,
+            [
+                r#"(allow file-read* file-write-data (literal "/dev/null"))"#,
+                r#"(allow file-read* file-write* file-map-executable (subpath "/no/run"))"#,
+            ]
+        );
+        let doors = [
+            "allow default",
+            "securityd",
+            "SecurityServer",
+            "pasteboard",
+            "appleevent",
+            "sysctl-write",
+            "process-exec-interpreter",
+            "job-creation",
+            "system-socket",
+            "ipc-posix-shm-write",
+            "ipc-sysv",
+            "mach-register",
+            "mach-priv",
+            "file-mount",
+            "(remote ip \"*",
+            "/Users",
+            "/private/tmp",
+            "/private/var/folders",
+            "/private/etc",
+        ];
+        let open: Vec<_> = doors.into_iter().filter(|door| text.contains(door)).collect();
+        assert!(open.is_empty(), "{open:?}");
+        for rule in ["signal", "process-info*"] {
+            let named: Vec<_> = text.lines().filter(|line| line.contains(&format!("allow {rule}"))).collect();
+            assert!(named.iter().all(|line| line.contains("(target same-sandbox)")), "{named:?}");
+        }
+    }
+
     #[test]
     fn parentheses_balance() {
         let text = profile(&Sandbox::new(Profile::Loopback).read("/a"), Path::new("/no/python"));

@@ -6,4 +6,6 @@ mod limit;
 mod live;
 mod network;
 mod secret;
+#[cfg(target_arch = "x86_64")]
+mod suite;
 mod world;

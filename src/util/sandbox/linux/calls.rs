@@ -14,6 +14,7 @@ pub enum When {
     Has { mask: u64, value: u64 },
 }
 
+const IOPRIO_WHO_PROCESS: u64 = 1;
 const AF_UNIX: u64 = libc::AF_UNIX as u64;
 const ACCESS: u64 = (libc::O_TRUNC | libc::O_ACCMODE) as u64;
 const TRUNCATES: u64 = (libc::O_TRUNC | libc::O_RDONLY) as u64;
@@ -31,6 +32,22 @@ const ALWAYS: &[i64] = &[
     libc::SYS_move_pages,
     libc::SYS_migrate_pages,
     libc::SYS_perf_event_open,
+    // What programs of one user share by number or by name, which Landlock does not see.
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
+    libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+    libc::SYS_msgctl,
+    libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_semctl,
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
+    // Names of files that others open, without the right to list them.
+    libc::SYS_inotify_add_watch,
     // Keys that the session keeps in the kernel.
     libc::SYS_add_key,
     libc::SYS_request_key,
@@ -139,10 +156,20 @@ pub fn refused() -> Vec<Call> {
         [libc::TIOCSTI, libc::TIOCLINUX]
             .map(|code| (libc::SYS_ioctl, vec![(1, When::Is(u64::from(code as u32)))])),
     );
-    // Limits and priorities of other processes: the same user's may be changed.
+    // Limits, priorities and processors of other processes: the same user's may be changed. Own threads have numbers
+    // too, which a filter cannot tell from others': they keep what they were born with.
     calls.push((libc::SYS_prlimit64, vec![(0, When::IsNot(0))]));
     calls.push((libc::SYS_setpriority, vec![(0, When::IsNot(0))]));
     calls.push((libc::SYS_setpriority, vec![(1, When::IsNot(0))]));
+    let schedule = [
+        libc::SYS_sched_setaffinity,
+        libc::SYS_sched_setscheduler,
+        libc::SYS_sched_setparam,
+        libc::SYS_sched_setattr,
+    ];
+    calls.extend(schedule.map(|number| (number, vec![(0, When::IsNot(0))])));
+    calls.push((libc::SYS_ioprio_set, vec![(0, When::IsNot(IOPRIO_WHO_PROCESS))]));
+    calls.push((libc::SYS_ioprio_set, vec![(1, When::IsNot(0))]));
     // Emptying a file that may only be read, which Landlock sees only from Linux 6.2.
     let empties = When::Has { mask: ACCESS, value: TRUNCATES };
     calls.push((libc::SYS_openat, vec![(2, empties)]));
@@ -155,7 +182,14 @@ pub fn refused() -> Vec<Call> {
 pub fn signals(protected: &[i32]) -> Vec<Call> {
     let whom =
         |number| protected.iter().map(move |pid| (number, vec![(0, When::Is(u64::from(*pid as u32)))]));
-    [libc::SYS_kill, libc::SYS_tkill, libc::SYS_tgkill].into_iter().flat_map(whom).collect()
+    let calls = [
+        libc::SYS_kill,
+        libc::SYS_tkill,
+        libc::SYS_tgkill,
+        libc::SYS_rt_sigqueueinfo,
+        libc::SYS_rt_tgsigqueueinfo,
+    ];
+    calls.into_iter().flat_map(whom).collect()
 }
 
 /// Refuses every socket but a connected stream pair of the process's own, which asyncio and multiprocessing need. Other
