@@ -2,8 +2,8 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
+use super::source::waits;
 use super::{COULD_NOT_RUN, Common, output, task};
 use crate::config::Settings;
 use crate::harness::data::ReferenceCode;
@@ -67,8 +67,7 @@ async fn find(settings: &Settings, source: &str) -> Result<RemoteCode, Report> {
         return read(Path::new(source)).map_err(failed);
     }
     let repo = RepoRef::parse(source).map_err(|error| Report::from(&RemoteError::from(error)))?;
-    let waits = Arc::new(|wait: crate::hub::data::Wait| output::progress(&wait.line()));
-    let hub = Hub::open(settings, waits).map_err(|error| Report::from(&error))?;
+    let hub = Hub::open(settings, waits()).map_err(|error| Report::from(&error))?;
     bring(&hub, &repo, &settings.home.value.cache().join("code")).await.map_err(failed)
 }
 

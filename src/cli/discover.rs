@@ -4,15 +4,13 @@ mod line;
 mod show;
 mod write;
 
-pub(super) use show::waiting;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::source::waits;
 use super::{COULD_NOT_RUN, Common, INTERRUPTED, output, task};
 use crate::config::Settings;
-use crate::hub::data::Wait;
 use crate::hub::data::discover::{Finding, Found, Progress};
 use crate::hub::discover::{Search, wanted};
 use crate::hub::remote::Hub;
@@ -49,8 +47,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     let settings = common.settings()?;
     let wanted = wanted(&args.model).map_err(|error| Report::from(&error))?;
     let sources = Sources::of(&settings);
-    let waits: Sink<Wait> = Arc::new(|wait| output::progress(&show::waiting(&wait)));
-    let hub = Hub::open(&settings, waits).map_err(|error| Report::from(&error))?;
+    let hub = Hub::open(&settings, waits()).map_err(|error| Report::from(&error))?;
     let (found, findings) = task::run(async |cancel| {
         let search = Search {
             hub: &hub,

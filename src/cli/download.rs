@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::source::waits;
 use super::{COULD_NOT_RUN, Common, INTERRUPTED, output, task};
 use crate::config::Settings;
-use crate::hub::data::{DownloadEvent, DownloadRequest, RepoRef, Wait};
+use crate::hub::data::{DownloadEvent, DownloadRequest, RepoRef};
 use crate::hub::download::job::{End, cancel, follow};
 use crate::hub::download::plan;
 use crate::hub::remote::{Hub, RemoteError};
@@ -39,8 +40,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     let request = DownloadRequest { repo: repo.id, revision: repo.revision, local_dir };
     if args.plan {
         let plan = task::run(async |_| {
-            let waits: Sink<Wait> = Arc::new(|wait| output::progress(&wait.line()));
-            let hub = Hub::open(&settings, waits).map_err(|error| Report::from(&error))?;
+            let hub = Hub::open(&settings, waits()).map_err(|error| Report::from(&error))?;
             plan(&hub, &request, Machine::here().await.ram).await.map_err(|error| Report::from(&error))
         })?;
         match common.json {

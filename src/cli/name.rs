@@ -1,19 +1,17 @@
 //! What MODEL of `mlxport port MODEL` turns out to be, before the screen is opened: the session is named after it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use super::discover::waiting;
+use super::source::waits;
 use super::{output, task};
 use crate::app::pane::configs::discover::Taken;
 use crate::config::Settings;
+use crate::hub::data::RepoRef;
 use crate::hub::data::discover::Wanted;
-use crate::hub::data::{RepoRef, Wait};
 use crate::hub::discover::{Search, look, wanted};
 use crate::hub::remote::Hub;
 use crate::runtime::discover::{Sources, taken};
 use crate::util::blame::Report;
-use crate::util::sink::Sink;
 use crate::util::text::one_line;
 
 /// What MODEL turned out to be.
@@ -40,8 +38,7 @@ pub fn named_model(model: &str, settings: &Settings) -> Result<Named, Report> {
 }
 
 fn asked(wanted: Wanted, settings: &Settings) -> Result<Named, Report> {
-    let waits: Sink<Wait> = Arc::new(|wait| output::progress(&waiting(&wait)));
-    let hub = Hub::open(settings, waits).map_err(|error| Report::from(&error))?;
+    let hub = Hub::open(settings, waits()).map_err(|error| Report::from(&error))?;
     let sources = Sources::of(settings);
     let repo = match &wanted {
         Wanted::Repo(repo) => Some(repo.clone()),

@@ -94,10 +94,5 @@ fn announced() -> Sink<HeaderEvent> {
 
 /// Tells of pauses on stderr.
 pub fn waits() -> Sink<Wait> {
-    Arc::new(|wait: Wait| {
-        output::progress(&format!(
-            "{}: {}; attempt {} of {} in {:.0} s",
-            wait.what, wait.why, wait.attempt, wait.of, wait.seconds
-        ));
-    })
+    Arc::new(|wait: Wait| output::progress(&wait.line()))
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::download::DownloadError;
 use super::headers::HeaderError;
 use super::remote::RemoteError;
 use super::syntax::JsonError;
@@ -52,6 +53,8 @@ pub enum HubError {
     Keep { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Header(#[from] HeaderError),
+    #[error(transparent)]
+    Kept(Box<DownloadError>),
 }
 
 impl Explain for HubError {
@@ -63,6 +66,7 @@ impl Explain for HubError {
             Self::Remote(error) => error.blame(),
             Self::Near { error, .. } => error.blame(),
             Self::Fs(error) => error.blame(),
+            Self::Kept(error) => error.blame(),
             _ => Blame::User,
         }
     }
@@ -86,6 +90,7 @@ impl Explain for HubError {
             Self::Near { near, .. } => Some(format!("did you mean {}?", near.join(", "))),
             Self::Remote(error) => error.hint(),
             Self::Fs(error) => error.hint(),
+            Self::Kept(error) => error.hint(),
             Self::Keep { .. } => {
                 Some("free some disk space, or choose another folder with --home DIR".into())
             }

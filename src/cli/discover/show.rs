@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::line::{line, mark, words};
-use crate::hub::data::Wait;
 use crate::hub::data::discover::{Finding, Found, Group, Progress};
 use crate::util::text::one_line;
 
@@ -18,12 +17,6 @@ pub fn progress(found: &Found) -> String {
         Progress::Stopped => format!("[stop] interrupted; {} repositories so far", found.count()),
         Progress::Failed(report) => format!("[fail] {}", one_line(&report.text)),
     }
-}
-
-/// One line for a pause.
-pub fn waiting(wait: &Wait) -> String {
-    let (what, why) = (one_line(&wait.what), one_line(&wait.why));
-    format!("[wait] {what}: {why}; attempt {} of {} in {:.1} s", wait.attempt, wait.of, wait.seconds)
 }
 
 /// The tables that people read.

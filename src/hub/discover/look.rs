@@ -1,7 +1,7 @@
 //! A closer look at one repository: its config.json, fetched into the Hub cache where every other tool finds it, and what
 //! that says.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::cached::text_type;
 use super::fit;
@@ -9,8 +9,8 @@ use crate::hub;
 use crate::hub::HubError;
 use crate::hub::data::discover::Fit;
 use crate::hub::data::{Config, FileAt, Json, RepoRef};
+use crate::hub::download::{DownloadError, Given, keep};
 use crate::hub::remote::{Ask, Hub, RemoteError};
-use crate::util::fs;
 
 const LARGEST: u64 = 4 << 20;
 
@@ -66,43 +66,18 @@ async fn fetch(hub: &Hub, repo: &RepoRef) -> Result<PathBuf, HubError> {
     // An error page in the cache would be believed by everyone.
     let text = std::str::from_utf8(&bytes).map_err(|_| not_a_config(repo, "it is not UTF-8".into()))?;
     hub::parse(text).map_err(|error| not_a_config(repo, error.to_string()))?;
-    let folder = hub.origin().cache.join(repo.id.cache_folder());
     let commit = reply.commit.clone().unwrap_or_else(|| repo.revision().to_string());
     let (Some(commit), Some(etag)) = (plain(&commit), reply.etag.as_deref().and_then(plain)) else {
         return Err(not_a_config(repo, "the Hub names neither its commit nor its hash".into()));
     };
-    store(&folder, repo, (commit, etag), &bytes).map_err(HubError::from)
-}
-
-/// Writes a file as huggingface_hub does: a blob by its hash, a link to it in the commit's snapshot, the branch's commit.
-fn store(
-    folder: &Path,
-    repo: &RepoRef,
-    (commit, etag): (&str, &str),
-    bytes: &[u8],
-) -> Result<PathBuf, fs::FsError> {
-    let blob = folder.join("blobs").join(etag);
-    let path = folder.join("snapshots").join(commit).join("config.json");
-    let reference = folder.join("refs").join(repo.revision());
-    if !blob.is_file() {
-        fs::write_atomic(&blob, bytes)?;
-    }
-    if !path.exists() {
-        let parent = path.parent().unwrap_or(folder);
-        std::fs::create_dir_all(parent)
-            .map_err(|source| fs::FsError::Write { path: parent.to_path_buf(), source })?;
-        let target = Path::new("../../blobs").join(etag);
-        match std::os::unix::fs::symlink(&target, &path) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            // A disk without links.
-            Err(_) => fs::write_atomic(&path, bytes)?,
-        }
-    }
-    if repo.revision() != commit {
-        fs::write_atomic(&reference, commit.as_bytes())?;
-    }
-    Ok(path)
+    let (cache, repo) = (hub.origin().cache.clone(), repo.clone());
+    let (commit, etag) = (commit.to_string(), etag.to_string());
+    // Another process may hold the file's lock: no thread that other work needs waits for it.
+    let kept = tokio::task::spawn_blocking(move || {
+        keep(&cache, &repo, Given { path: "config.json", commit: &commit, etag: &etag, bytes: &bytes })
+    });
+    let kept = kept.await.unwrap_or(Err(DownloadError::Cancelled { kept: 0 }));
+    kept.map_err(|error| HubError::Kept(Box::new(error)))
 }
 
 /// What becomes part of a path must be one plain name.

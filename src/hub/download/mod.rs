@@ -8,6 +8,7 @@
 mod error;
 mod fetch;
 pub mod job;
+mod keep;
 mod meter;
 mod place;
 mod plan;
@@ -18,6 +19,7 @@ use futures::{TryStreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 pub use error::DownloadError;
+pub use keep::{Given, keep};
 
 use self::fetch::File;
 use self::meter::Meter;
