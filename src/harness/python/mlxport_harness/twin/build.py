@@ -129,7 +129,7 @@ def _base(model_type: str, raw: Config | None) -> Config:
     if raw is not None:
         return copy.deepcopy(raw)
     try:
-        return AutoConfig.for_model(model_type).to_dict()
+        return mends.silent(model_type, AutoConfig.for_model(model_type).to_dict())
     except Exception as error:
         text = f"transformers cannot make the default config of {model_type}: {first_line(error)}"
         raise Failure("reference", text, "Give a released config.json with --config.") from None

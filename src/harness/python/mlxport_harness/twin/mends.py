@@ -6,8 +6,10 @@ for what its default leaves null, square heads, and the twin's changes taken bac
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ from mlxport_harness.twin import layers
 from mlxport_harness.twin import shrink as shrinker
 
 Config = dict[str, Any]
+# "`vision_config.out_hidden_size` (128) must equal `text_config.hidden_size` (96)", in several wordings.
+_PLACE = r"`?((?:\w+\.)*\w+)`? ?(?:\(|= ?|: ?)(\d+)\)?"
+_EQUAL = re.compile(f"{_PLACE} (?:must|should|has to|needs to) (?:equal|match|be equal to|be the same as) {_PLACE}")
+_SPLIT = re.compile(r"sum exactly to (\d+) .*split_sizes=\[([\d, ]+)\]")
 _ABSENT = re.compile(r"'(\w+)' object has no attribute '(\w+)'")
 
 
@@ -24,10 +30,11 @@ def by_rules(base: Config, plain: Config) -> Iterator[tuple[str, Config]]:
     nulls = _fill_nulls(base, plain)
     if nulls != plain:
         mended["values where the class's default is null"] = nulls
-    for note, config in list(mended.items()):
-        square = _square(config)
-        if square != config:
-            mended[f"{note}, square heads".lstrip(", ")] = square
+    for change, mend in (("square heads", _square), ("as many key-value heads as heads", _one_each)):
+        for note, config in list(mended.items()):
+            changed = mend(config)
+            if changed != config:
+                mended[f"{note}, {change}".lstrip(", ")] = changed
     for note, config in mended.items():
         if note:
             yield note, config
@@ -46,12 +53,46 @@ def by_words(model_type: str, small: Config, said: str) -> Iterator[tuple[str, C
         path = _path(model_type, absent[1])
         if value is not None and path is not None:
             yield f"{absent[2]}, which the class reads and does not have", _put(small, path, absent[2], value)
+    equal, split = _EQUAL.search(said), _SPLIT.search(said)
+    for at, other in ((1, 4), (3, 2)) if equal else ():
+        changed = _at(small, equal[at].split("."), int(equal[at + 1]), int(equal[other]))
+        if changed is not None:
+            yield f"{equal[at]} as {equal[4 - at]}", changed
+    if split:
+        sections = [int(size) for size in split[2].split(",")]
+        yield from _sections(small, sections, int(split[1]))
     if "None" in said or any(f"KeyError: '{kind}'" in said for kind in kinds_of(model_type)):
         yield from _nulls(model_type, small)
     if "None" in said:
         filled = _inner_nulls(small)
         if filled != small:
             yield "values where the class's default is null", filled
+
+
+def _at(config: Config, path: list[str], said: int, value: int) -> Config | None:
+    """The config with another value at a path that holds what was said; a bare name may be a part's own."""
+    *outer, key = path
+    for first in [outer, *([k] for k in config if not outer and k.endswith("_config"))]:
+        part: Any = config
+        for name in first:
+            part = part.get(name) if isinstance(part, dict) else None
+        if isinstance(part, dict) and part.get(key) == said:
+            part = {**part, key: value}
+            return {**config, first[0]: part} if first else part
+    return None
+
+
+def _sections(small: Config, sections: list[int], pairs: int) -> Iterator[tuple[str, Config]]:
+    """A rope in three axes whose sections the model's code defaults, for a larger head."""
+    text = small.get("text_config")
+    part = text if isinstance(text, dict) else small
+    rope = part.get("rope_parameters")
+    if isinstance(rope, dict) and pairs >= len(sections):
+        fewer = [max(1, size * pairs // sum(sections)) for size in sections]
+        rope = {**rope, "mrope_section": [*fewer[:-1], pairs - sum(fewer[:-1])]}
+        part = {**part, "rope_parameters": rope}
+        changed = {**small, "text_config": part} if isinstance(text, dict) else part
+        yield "mrope_section, which the model's code has for a larger head", changed
 
 
 def _nulls(model_type: str, small: Config) -> Iterator[tuple[str, Config]]:
@@ -85,17 +126,36 @@ def _inner_nulls(small: Config) -> Config:
 
 def kinds_of(model_type: str) -> list[str]:
     """The kinds of layers that the sources of a type name, those that are not full attention first."""
-    import transformers
     from transformers.configuration_utils import ALLOWED_ATTN_LAYER_TYPES
+
+    found = set(re.findall(r"[\"'](\w+)[\"']", _sources(model_type)))
+    known = [k for k in ALLOWED_ATTN_LAYER_TYPES if k in found]
+    return [k for k in known if k != "full_attention"] + [k for k in known if k == "full_attention"]
+
+
+def silent(model_type: str, base: Config) -> Config:
+    """The defaults with what the model's code takes for a list of the rope that they leave out."""
+    text = base.get("text_config")
+    part = text if isinstance(text, dict) else base
+    rope = part.get("rope_parameters")
+    if not isinstance(rope, dict) or any(isinstance(one, dict) for one in rope.values()):
+        return base
+    said = re.findall(r"rope_parameters\.get\([\"'](\w+)[\"'], (\[[\d, ]+\])\)", _sources(model_type))
+    more = {key: json.loads(value) for key, value in said if key not in rope}
+    if not more:
+        return base
+    part = {**part, "rope_parameters": {**rope, **more}}
+    return {**base, "text_config": part} if isinstance(text, dict) else part
+
+
+@cache
+def _sources(model_type: str) -> str:
+    import transformers
     from transformers.models.auto.configuration_auto import model_type_to_module_name
 
     folder = Path(transformers.__file__).parent / "models" / model_type_to_module_name(model_type)
-    found: set[str] = set()
-    for path in folder.glob("*.py"):
-        if path.name.startswith(("modeling_", "configuration_")):
-            found |= set(re.findall(r"[\"'](\w+)[\"']", path.read_text()))
-    known = [k for k in ALLOWED_ATTN_LAYER_TYPES if k in found]
-    return [k for k in known if k != "full_attention"] + [k for k in known if k == "full_attention"]
+    files = [p for p in sorted(folder.glob("*.py")) if p.name.startswith(("modeling_", "configuration_"))]
+    return "\n".join(path.read_text() for path in files)
 
 
 def _pattern(kinds: list[str], count: int) -> list[str]:
@@ -137,9 +197,20 @@ def _fill_nulls(base: Config, small: Config) -> Config:
 
 
 def _square(config: Config) -> Config:
+    if isinstance(config.get("text_config"), dict):
+        return {**config, "text_config": _square(config["text_config"])}
     table = shrinker.rules()
     heads = next((config[k] for k in table["head_keys"] if isinstance(config.get(k), int)), None)
     width = next((config[k] for k in table["width_keys"] if isinstance(config.get(k), int)), None)
     if not heads or not width or "head_dim" not in config:
         return config
     return {**config, "head_dim": width // heads}
+
+
+def _one_each(config: Config) -> Config:
+    """For a class that writes groups of heads and has none."""
+    if isinstance(config.get("text_config"), dict):
+        return {**config, "text_config": _one_each(config["text_config"])}
+    heads = next((config[k] for k in shrinker.rules()["head_keys"] if isinstance(config.get(k), int)), None)
+    grouped = heads and isinstance(config.get("num_key_value_heads"), int)
+    return {**config, "num_key_value_heads": heads} if grouped else config

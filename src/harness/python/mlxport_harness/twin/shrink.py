@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mlxport_harness.twin import layers, ties
+from mlxport_harness.twin import layers, parts, ties
 
 Config = dict[str, Any]
 
@@ -61,6 +61,7 @@ def shrink(model_type: str, base: Config, defaults: bool, lacks: Any = ()) -> Co
         small[key] = _value(key, value, table, lacks)
     ties.scale(small, base, table, own)
     _heads(small, base, defaults)
+    _rotated(small, base, defaults)
     layers.apply(small, base, picks, table)
     if defaults:
         _unit(small, table)
@@ -72,6 +73,7 @@ def shrink(model_type: str, base: Config, defaults: bool, lacks: Any = ()) -> Co
         if key.endswith("_config") and key != "per_layer_config" and isinstance(inner, dict) and key in small:
             name = name_inside(model_type, key, str(inner.get("model_type")))
             small[key] = shrink(name, inner, defaults, lacks)
+    parts.join(small, base, table, defaults)
     return small
 
 
@@ -181,6 +183,20 @@ def _heads(small: Config, base: Config, defaults: bool) -> None:
         small["head_dim"] = 24 if square else 32
         if isinstance(base.get("global_head_dim"), int):
             small["global_head_dim"] = 48
+
+
+def _rotated(small: Config, base: Config, defaults: bool) -> None:
+    """`rotary_dim` keeps its share of a head. A class may write it and read the factor, which it leaves out:
+    released files have both, and they agree.
+    """
+    dims, head, rope = base.get("rotary_dim"), base.get("head_dim"), small.get("rope_parameters")
+    if not (_is_size(dims) and _is_size(head) and _is_size(small.get("head_dim"))) or dims > head:
+        return
+    small["rotary_dim"] = max(2, 2 * round(dims * small["head_dim"] / head / 2))
+    flat = isinstance(rope, dict) and not any(isinstance(part, dict) for part in rope.values())
+    if defaults and flat and "partial_rotary_factor" not in rope and dims < head:
+        factor = small["rotary_dim"] / small["head_dim"]
+        small["rope_parameters"] = {**rope, "partial_rotary_factor": factor}
 
 
 def _unit(small: Config, table: Config) -> None:

@@ -44,11 +44,21 @@ def scale(small: Config, base: Config, table: Config, own: Config) -> None:
         return
     known = table["set"].keys() | table["cap"].keys() | own.get("set", {}).keys() | set(table["layer_keys"])
     for key, value in base.items():
-        if key in known or key not in small or not isinstance(value, int) or value < table["scale_from"]:
+        if key in known or key not in small:
             continue
-        if _matches(key, table["scale"]) and not _matches(key, table["scale_not"]):
+        if shrinks(key, value, table):
             ratio = value * small[width] / base[width]
             small[key] = max(8, round(ratio / 8) * 8)
+
+
+def shrinks(key: str, value: Any, table: Config) -> bool:
+    """Whether a key's name and value say that it is a width."""
+    large = size(value) and value >= table["scale_from"]
+    return large and _matches(key, table["scale"]) and not _matches(key, table["scale_not"])
+
+
+def size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _matches(key: str, patterns: list[str]) -> bool:
