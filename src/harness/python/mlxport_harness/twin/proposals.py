@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlxport_harness.twin import complete, shrink
+from mlxport_harness.twin import align, complete, shrink
 from mlxport_harness.twin.portfacts import REQUIRED, Facts
 
 Config = dict[str, Any]
@@ -37,18 +37,21 @@ class Refusal:
 @dataclass
 class About:
     """`twin`: its config.json, the text part of it; `base`: the class's default; `kinds`: the layers that the
-    type's sources name; `filled`: keys that were added to the twin's config.json.
+    type's sources name; `filled`: keys that were added to the twin's config.json; `outside`: keys that the
+    whole config has and its text part lacks.
     """
 
     twin: Config
     base: Config
     filled: Config
     kinds: list[str]
+    outside: set[str] = field(default_factory=set)
 
 
 def propose(refusal: Refusal, port: Facts, about: About) -> Iterator[Proposal]:
     """The likeliest first."""
-    twin, filled = about.twin, about.filled
+    # The vocabulary's size is known, not guessed.
+    twin, filled = about.twin, {k: v for k, v in about.filled.items() if k != "vocab_size"}
     lacks = _LACKS.search(refusal.text)
     if lacks:
         keys = [key for key in re.findall(r"'(\w+)'", lacks[1]) if key not in refusal.known]
@@ -58,7 +61,7 @@ def propose(refusal: Refusal, port: Facts, about: About) -> Iterator[Proposal]:
     elif refusal.shapes and not refusal.missing and not refusal.extra:
         yield from _shapes(refusal, port, twin, filled)
     else:
-        yield from _names(refusal, port, twin)
+        yield from _names(refusal, port, about)
     for key, value in filled.items():
         for other in guesses(key, port, twin):
             if complete.resolve(other, twin) != value:
@@ -146,8 +149,11 @@ def _shapes(refusal: Refusal, port: Facts, twin: Config, filled: Config) -> Iter
         w / g
         for wanted, given in refusal.shapes.values()
         for w, g in zip(wanted, given, strict=False)
-        if len(wanted) == len(given) and w != g
+        if len(wanted) == len(given) and w != g and w and g
     }
+    if all("expert" in name or "switch_mlp" in name for name in refusal.shapes):
+        fused = {"from": r"(experts\.(?:gate_up|gate|up|down)_proj)$", "transpose": True, "to": r"\1"}
+        yield {"weights": [fused]}, "the port reads experts with their axes the other way round"
     for ratio in sorted(ratios):
         for key, default in port.defaults.items():
             if type(default) is int and default > 1 and twin.get(key) is None:
@@ -166,8 +172,8 @@ def _shapes(refusal: Refusal, port: Facts, twin: Config, filled: Config) -> Iter
     yield from _square(twin)
 
 
-def _names(refusal: Refusal, port: Facts, twin: Config) -> Iterator[Proposal]:
-    missing, extra = refusal.missing, refusal.extra
+def _names(refusal: Refusal, port: Facts, about: About) -> Iterator[Proposal]:
+    missing, extra, twin = refusal.missing, refusal.extra, about.twin
     both = {**missing, **extra}
     if any(name.endswith("bias") for name in both):
         wanted = any(name.endswith("bias") for name in missing)
@@ -176,6 +182,9 @@ def _names(refusal: Refusal, port: Facts, twin: Config) -> Iterator[Proposal]:
         if keys:
             yield {"set": dict.fromkeys(keys, wanted)}, said
         yield from (({"set": {key: wanted}}, said) for key in keys)
+    tie = "tie_word_embeddings"
+    if tie in about.outside and any(name.endswith("lm_head.weight") for name in both):
+        yield {"released": {tie: twin[tie]}}, f"the port looks for {tie} in the text part"
     if "lm_head.weight" in both and twin.get("tie_word_embeddings") is ("lm_head.weight" in missing):
         tied = "lm_head.weight" in extra
         yield {"set": {"tie_word_embeddings": tied}}, f"the port's head is {'tied' if tied else 'its own'}"
@@ -187,6 +196,9 @@ def _names(refusal: Refusal, port: Facts, twin: Config) -> Iterator[Proposal]:
         yield {"runtime": True}, "the port reads the names that the model itself has"
         yield from _moved(missing, extra)
         yield from _renamed(missing, extra)
+        steps = align.steps(missing, extra)
+        if steps:
+            yield {"weights": steps, "guess": True}, "the port has other names for tensors of the same shapes"
     if extra and not missing:
         names = sorted({re.sub(r"(?<=layers\\\.)\d+(?=\\)", r"\\d+", re.escape(name)) for name in extra})
         steps = [{"from": f"^(?:{'|'.join(names)})$", "to": None}]
@@ -249,15 +261,20 @@ def _moved(missing: Config, extra: Config) -> Iterator[Proposal]:
 
 
 def _renamed(missing: Config, extra: Config) -> Iterator[Proposal]:
-    """One part of the names stands for another in every one of them, and the shapes agree."""
+    """One part of the names stands for another: the likeliest first, if a quarter of those that have it fit."""
     parts = {p for name in extra for p in name.split(".") if not NUMBER.match(p)}
     others = {p for name in missing for p in name.split(".") if not NUMBER.match(p)}
+    found = []
     for old in sorted(parts - others):
+        having = [name.split(".") for name in extra if old in name.split(".")]
         for new in sorted(others - parts) + sorted(others & parts):
-            renamed = {".".join(new if p == old else p for p in name.split(".")) for name in extra}
-            if renamed <= missing.keys():
-                step = {"from": f"(^|\\.){re.escape(old)}\\.", "to": f"\\1{new}."}
-                yield {"weights": [step]}, f"the port reads {new} where transformers saves {old}"
+            renamed = {".".join(new if p == old else p for p in name) for name in having}
+            fits = len(renamed & missing.keys())
+            if 4 * fits >= len(renamed):
+                found.append((fits, old, new))
+    for _, old, new in sorted(found, key=lambda row: -row[0]):
+        step = {"from": f"(^|\\.){re.escape(old)}\\.", "to": f"\\1{new}."}
+        yield {"weights": [step]}, f"the port reads {new} where transformers saves {old}"
 
 
 def _sizes(twin: Config, base: Config) -> Iterator[Proposal]:

@@ -21,6 +21,8 @@ from mlxport_harness.twin.proposals import Refusal
 Config = dict[str, Any]
 FILE = Path(__file__).with_name("found.json")
 STEPS, TRIES = 8, 12
+# Tensors under each other's names put the logits further off than this; then a guess of names is dropped.
+WRONG = 1e-2
 ABOUT = (
     "Written by `python -m mlxport_harness.twin.search`: pieces of entries as in `types` of rules.json, "
     "found by trying, for types whose twin of defaults upstream's port does not load. `why`: what it refused."
@@ -77,8 +79,11 @@ class Search:
         # What the reference itself refuses, no answer to the port mends.
         while outcome.rank[0] and not outcome.compared and len(reasons) < STEPS:
             for piece, why in self._proposals(outcome):
+                guess = piece.pop("guess", False)
                 following = self._with(entry, piece, outcome)
                 better = self.attempt(following)
+                if guess and better.compared and max(better.figures) > WRONG:
+                    continue
                 if better.rank > outcome.rank or (
                     better.rank == outcome.rank and better.text != outcome.text
                 ):
@@ -114,9 +119,11 @@ class Search:
 
     def _proposals(self, outcome: Outcome) -> Any:
         twin, filled = outcome.meta.get("config") or {}, outcome.meta.get("filled") or {}
+        outside: set[str] = set()
         if isinstance(twin.get("text_config"), dict):
+            outside = twin.keys() - twin["text_config"].keys()
             twin, filled = {**twin, **twin["text_config"]}, {**filled, **(filled.get("text_config") or {})}
-        about = proposals.About({**twin, **filled}, self.base, filled, mends.kinds_of(self.model_type))
+        about = proposals.About({**twin, **filled}, self.base, filled, mends.kinds_of(self.model_type), outside)
         return proposals.propose(outcome.refusal, self.port, about)
 
     def _with(self, entry: Config, piece: Config, outcome: Outcome) -> Config:
