@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlxport_harness.checks import Check
-from mlxport_harness.checks.cache import BARS, WORST, common_fault, error, since
-from mlxport_harness.checks.verdict import by_bar, record
-from mlxport_harness.errors import PortFault
+from mlxport_harness.checks import Check, judged
+from mlxport_harness.checks.verdict import record
 
 if TYPE_CHECKING:
     from mlxport_harness.checks import Ask
@@ -41,6 +39,7 @@ TITLES = {
 DECODED = 4
 QUICK = ("rounds", "history")
 UNJUDGED = ("steps",)
+METRIC = "largest relative error of a sequence's logits in a batch against alone"
 
 
 def sequences(ids: list[int]) -> list[list[int]]:
@@ -63,67 +62,32 @@ def scenarios(view: View, check: str, names: tuple[str, ...]) -> list[dict[str, 
         text = f"mlx-lm's batching takes no {meta['refused']}: it has no merge"
         finding = {"id": "not_applicable", "text": f"{text}."}
         return [record(check, "std 1.0", "not_applicable", seconds=seconds, findings=[finding])]
-    states: dict[str, dict[str, Any]] = {}
+    states: dict[str, judged.State] = {}
     for name in names:
-        try:
-            arrays, meta, took = view.port("batch", **_asked(view), scenario=name)
-            seconds += took
-            states[name] = judge(name, arrays, meta, alone)
-        except PortFault as fault:
-            states[name] = {"verdict": "fail", "text": fault.record()["text"]}
-    return [summary(check, states, seconds)]
+        params = _asked(view) | {"scenario": name}
+        states[name], took = judged.ask(view, "batch", params, lambda arrays: _judge(arrays, alone))
+        seconds += took
+    return [judged.summary(check, states, seconds, METRIC, _said, UNJUDGED)]
 
 
 def _asked(view: View) -> dict[str, Any]:
     return {"rows": sequences([int(i) for i in view.ids[0]]), "decoded": DECODED}
 
 
-def judge(
-    name: str, arrays: dict[str, np.ndarray], meta: dict[str, Any], alone: dict[int, np.ndarray]
-) -> dict[str, Any]:
+def _judge(arrays: dict[str, np.ndarray], alone: dict[int, np.ndarray]) -> judged.State:
     """Arrays are named `row@position of the first token`, in any number of pieces."""
-    if meta.get("not_applicable"):
-        return {"verdict": "not_applicable", "text": str(meta["not_applicable"])[:300]}
-    worst: dict[str, Any] = {"verdict": "fail", "text": "nothing came out", "figure": -1.0}
+    if not arrays:
+        return {"verdict": "fail", "text": "nothing came out"}
+    pieces = []
     for key, mine in arrays.items():
         row, start = (int(n) for n in key.split("#")[0].split("@"))
-        wanted = alone[row][:, start : start + mine.shape[1]]
-        figure = error(mine, wanted)
-        if figure > worst["figure"]:
-            verdict = by_bar(figure, BARS)
-            text = f"sequence {row}, {since(mine, wanted, start)}" if verdict != "pass" else ""
-            worst = {"figure": figure, "verdict": verdict, "text": text}
-    if worst["figure"] < 0:
-        del worst["figure"]
-    return worst
+        pieces.append((mine, alone[row][:, start : start + mine.shape[1]], start, {"row": row}))
+    return judged.worst(pieces)
 
 
-def summary(check: str, states: dict[str, dict[str, Any]], seconds: float) -> dict[str, Any]:
-    judged = {n: s for n, s in states.items() if s["verdict"] in WORST and n not in UNJUDGED}
-    findings = []
-    for name, state in states.items():
-        if state["verdict"] in ("suspect", "fail"):
-            figure = f"{state['figure']:.2g} from alone, " if "figure" in state else ""
-            text = f"{TITLES[name]}: {figure}{state['text']}."
-            if name in UNJUDGED:
-                text += " Not judged: mlx-lm's BatchGenerator does not do this."
-            findings.append({"id": name, "text": text})
-    skipped = [f"{n} ({s['text']})" for n, s in states.items() if s["verdict"] == "not_applicable"]
-    if skipped:
-        findings.append({"id": "not_applicable", "text": f"Does not apply: {'; '.join(skipped)}."})
-    fault = common_fault(judged)
-    if fault:
-        findings = []
-    return record(
-        check,
-        "std 1.0",
-        next((v for v in WORST if any(s["verdict"] == v for s in judged.values())), "not_applicable"),
-        figure=max((s["figure"] for s in judged.values() if "figure" in s), default=None),
-        unit="relative",
-        bar=BARS[0],
-        metric="largest relative error of a sequence's logits in a batch against alone",
-        seconds=seconds,
-        findings=findings,
-        error=fault,
-        states=states,
-    )
+def _said(name: str, state: judged.State) -> str:
+    how = state["text"]
+    if "figure" in state:
+        how = f"{state['figure']:.2g} from alone, sequence {state['row']}, {how}"
+    unjudged = " Not judged: mlx-lm's BatchGenerator does not do this." if name in UNJUDGED else ""
+    return f"{TITLES[name]}: {how}.{unjudged}"

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlxport_harness.checks import Check
+from mlxport_harness.checks import Check, judged
 from mlxport_harness.checks.boundary import fresh_ids, longest, points
-from mlxport_harness.checks.cache import BARS, WORST, common_fault, error, since
-from mlxport_harness.checks.verdict import by_bar, record
-from mlxport_harness.errors import PortFault
+from mlxport_harness.checks.cache import error
 
 if TYPE_CHECKING:
     from mlxport_harness.view import View
@@ -42,7 +40,7 @@ TITLES = {
     "quantized 8": "quantized to 8 bit, against its oracle",
     "quantized 4": "quantized to 4 bit, against its oracle",
 }
-State = dict[str, Any]
+METRIC = "largest relative error of logits over the states of the cache"
 
 
 def run(view: View) -> list[dict[str, Any]]:
@@ -56,67 +54,31 @@ def run(view: View) -> list[dict[str, Any]]:
             params["splits"] = splits
         if name == "step":
             if length <= STEP:
-                text = f"the twin has no more than {length} positions"
-                states[name] = {"verdict": "not_applicable", "text": text}
+                states[name] = judged.lacking(f"the twin has no more than {length} positions")
                 continue
             params["ids"] = fresh_ids(view.meta["seed"], view.ids, 1, length).tolist()
-        try:
-            arrays, meta, took = view.port("cache_deep", **params)
-            seconds += took
-            states[name] = judge(name, arrays, meta, full)
-        except PortFault as fault:
-            states[name] = {"verdict": "fail", "text": fault.record()["text"]}
-    return [summary(states, seconds)]
+        states[name], took = judged.ask(view, "cache_deep", params, lambda arrays: _judge(arrays, full))
+        seconds += took
+    return [judged.summary("cache-deep", states, seconds, METRIC, _said)]
 
 
-def judge(name: str, arrays: dict[str, np.ndarray], meta: dict[str, Any], full: np.ndarray) -> State:
-    if meta.get("not_applicable"):
-        return {"verdict": "not_applicable", "text": str(meta["not_applicable"])[:300]}
+def _judge(arrays: dict[str, np.ndarray], full: np.ndarray) -> judged.State:
     parts = [k for k in arrays if not k.startswith(("oracle:", "plain:"))]
     if not parts:
-        return {"verdict": "not_applicable", "text": "nothing to do"}
-    worst: State = {"figure": -1.0}
+        return judged.lacking("nothing to do")
+    pieces, natures = [], []
     for part in parts:
         start = int(part.rpartition("@")[2])
-        mine = arrays[part]
-        wanted = arrays.get(f"oracle:{part}", full[:, start : start + mine.shape[1]])
-        figure = error(mine, wanted)
-        if figure > worst["figure"]:
-            text = "" if by_bar(figure, BARS) == "pass" else since(mine, wanted, start)
-            worst = {"figure": figure, "verdict": by_bar(figure, BARS), "text": text, "part": part}
+        wanted = arrays.get(f"oracle:{part}", full[:, start : start + arrays[part].shape[1]])
+        pieces.append((arrays[part], wanted, start, {"part": part}))
         plain = arrays.get(f"plain:{part}")
-        if plain is not None:
-            worst["nature"] = error(wanted, plain)
-    return worst
+        natures += [] if plain is None else [error(wanted, plain)]
+    return judged.worst(pieces) | ({"nature": max(natures)} if natures else {})
 
 
-def summary(states: dict[str, State], seconds: float) -> dict[str, Any]:
-    judged = {n: s for n, s in states.items() if s["verdict"] in WORST}
-    findings = [
-        {"id": n, "text": f"{TITLES[n]}: {_how(s)}"} for n, s in judged.items() if s["verdict"] != "pass"
-    ]
-    skipped = [f"{n} ({s['text']})" for n, s in states.items() if s["verdict"] == "not_applicable"]
-    if skipped:
-        findings.append({"id": "not_applicable", "text": f"Does not apply: {'; '.join(skipped)}."})
-    fault = common_fault(judged)
-    if fault:
-        findings = []
-    return record(
-        "cache-deep",
-        "std 1.0",
-        next((v for v in WORST if any(s["verdict"] == v for s in judged.values())), "not_applicable"),
-        figure=max((s["figure"] for s in judged.values() if "figure" in s), default=None),
-        unit="relative",
-        bar=BARS[0],
-        metric="largest relative error of logits over the states of the cache",
-        seconds=seconds,
-        findings=findings,
-        error=fault,
-        states=states,
-    )
-
-
-def _how(state: State) -> str:
+def _said(name: str, state: judged.State) -> str:
     if "figure" not in state:
-        return state["text"]
-    return f"{state['figure']:.2g} from what it must equal, {state['text']} ({state['part']})."
+        return f"{TITLES[name]}: {state['text']}"
+    return (
+        f"{TITLES[name]}: {state['figure']:.2g} from what it must equal, {state['text']} ({state['part']})."
+    )

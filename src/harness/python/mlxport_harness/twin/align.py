@@ -1,4 +1,4 @@
-"""Which released name stands for which of the model's, where all are called otherwise: by shape and by words. Pure.
+"""Which released name stands for which of the model's, where all are called otherwise. Pure.
 
 Names of one kind are those that differ in numbers only. Kinds with the same numbers and shapes may stand for
 each other; among several, the assignment whose words are most alike is taken. It is a guess: the search keeps

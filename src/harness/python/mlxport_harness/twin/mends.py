@@ -19,7 +19,9 @@ from mlxport_harness.twin import shrink as shrinker
 Config = dict[str, Any]
 # "`vision_config.out_hidden_size` (128) must equal `text_config.hidden_size` (96)", in several wordings.
 _PLACE = r"`?((?:\w+\.)*\w+)`? ?(?:\(|= ?|: ?)(\d+)\)?"
-_EQUAL = re.compile(f"{_PLACE} (?:must|should|has to|needs to) (?:equal|match|be equal to|be the same as) {_PLACE}")
+_EQUAL = re.compile(
+    f"{_PLACE} (?:must|should|has to|needs to) (?:equal|match|be equal to|be the same as) {_PLACE}"
+)
 _SPLIT = re.compile(r"sum exactly to (\d+) .*split_sizes=\[([\d, ]+)\]")
 _ABSENT = re.compile(r"'(\w+)' object has no attribute '(\w+)'")
 

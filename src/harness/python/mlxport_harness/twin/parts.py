@@ -40,7 +40,9 @@ def _widths(small: Config, base: Config, inner: list[str], table: Config) -> dic
 
 
 def _fit(part: Config, real: Config, widths: dict[int, int], table: Config) -> None:
-    """A size that is another part's width, or that of joined patches, follows it; one of a part without a width shrinks with the text."""
+    """A size that is another part's width, or that of joined patches, follows it; of a part that has no width
+    of its own, all shrink with the text.
+    """
     own = any(ties.size(real.get(k)) for k in table["width_keys"])
     wide, narrow = next(iter(widths.items()), (1, 1))
     for key, value in real.items():

@@ -261,7 +261,7 @@ def _moved(missing: Config, extra: Config) -> Iterator[Proposal]:
 
 
 def _renamed(missing: Config, extra: Config) -> Iterator[Proposal]:
-    """One part of the names stands for another: the likeliest first, if a quarter of those that have it fit."""
+    """One part of the names stands for another, if a quarter of those that have it fit."""
     parts = {p for name in extra for p in name.split(".") if not NUMBER.match(p)}
     others = {p for name in missing for p in name.split(".") if not NUMBER.match(p)}
     found = []

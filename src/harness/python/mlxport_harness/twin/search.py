@@ -123,7 +123,9 @@ class Search:
         if isinstance(twin.get("text_config"), dict):
             outside = twin.keys() - twin["text_config"].keys()
             twin, filled = {**twin, **twin["text_config"]}, {**filled, **(filled.get("text_config") or {})}
-        about = proposals.About({**twin, **filled}, self.base, filled, mends.kinds_of(self.model_type), outside)
+        about = proposals.About(
+            {**twin, **filled}, self.base, filled, mends.kinds_of(self.model_type), outside
+        )
         return proposals.propose(outcome.refusal, self.port, about)
 
     def _with(self, entry: Config, piece: Config, outcome: Outcome) -> Config:
