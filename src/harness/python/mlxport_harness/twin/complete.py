@@ -31,7 +31,7 @@ def missing(model_type: str, config: Any) -> Config:
         text = config.get_text_config()
         name = shrinker.name_inside(model_type, "text_config", str(text.model_type))
         more = _of(name, text, inner, required, table)
-        more |= found.pop("text_config", {})
+        more |= {key: resolve(value, inner) for key, value in found.pop("text_config", {}).items()}
         if more:
             found["text_config"] = more
         if "vocab_size" not in written:
