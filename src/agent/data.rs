@@ -2,9 +2,12 @@
 //! events, approvals, and the entries that the session log keeps. Leaves out behaviour: what happens next is decided
 //! in [`machine`](super::machine), how bytes arrive in [`client`](super::client).
 
+pub mod policy;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::policy::{By, EditMode, Rule, RuleChange};
 use crate::util::blame::{Blame, Report};
 
 /// Who said a message.
@@ -183,6 +186,8 @@ pub enum Decision {
     Accept,
     /// Write this text in its place; the model is told that it was changed, and how.
     AcceptEdited { after: String },
+    /// Write some of its hunks: the text with these only, their heads, and the diffs of the others. It stays the model's text.
+    AcceptPart { after: String, written: Vec<String>, declined: Vec<String> },
     /// Write nothing; the reason goes to the model.
     Deny { reason: String },
 }
@@ -353,8 +358,21 @@ pub enum Entry {
     ToolEnded { call_id: String, outcome: ToolOutcome },
     /// A proposal was shown.
     Proposed { proposal: Proposal },
-    /// The person decided.
-    Decided { call_id: String, decision: Decision },
+    /// The person decided, or what decides in their place.
+    Decided {
+        call_id: String,
+        decision: Decision,
+        #[serde(default, skip_serializing_if = "By::is_person")]
+        by: By,
+    },
+    /// A proposal was fitted onto the text that the person had made of the file; `lost` are the hunks that no longer fit.
+    Rebased { proposal: Proposal, lost: String },
+    /// The person took back a written edit; the diff of what that changed.
+    Undone { call_id: String, diff: String },
+    /// The person chose who decides on edits.
+    Mode { mode: EditMode },
+    /// The person took or revoked a rule.
+    Rule { rule: Rule, change: RuleChange },
     /// The endpoint counted.
     Usage { usage: Usage },
     /// An attempt failed; `retry_in_ms` says when the next follows.

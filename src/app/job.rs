@@ -19,6 +19,10 @@ pub enum JobKind {
     /// Tool calls; several may run, told apart by number.
     Tool(u32),
     Check,
+    /// Watches the file of the edit that waits for the person.
+    WatchEdit,
+    /// Takes back a written edit.
+    TakeBack,
     LoadSource,
     /// Watches port and reference files for changes.
     Watch,
@@ -41,7 +45,7 @@ impl JobKind {
     pub fn pane(self) -> Option<PaneId> {
         match self {
             Self::Setup => None,
-            Self::Stream | Self::Tool(_) => Some(PaneId::Chat),
+            Self::Stream | Self::Tool(_) | Self::WatchEdit | Self::TakeBack => Some(PaneId::Chat),
             Self::Check => Some(PaneId::Harness),
             Self::LoadSource | Self::Watch | Self::SaveFile | Self::Search | Self::Editor => {
                 Some(PaneId::Source)

@@ -4,6 +4,7 @@
 mod chat;
 mod configs;
 mod discover;
+mod edits;
 mod harness;
 pub mod pr;
 mod setup;

@@ -1,6 +1,7 @@
 //! Session entries as labelled lines: `[label] text`, no escapes, for screen readers, logs and CI. A second renderer over
 //! the same entries that the log keeps.
 
+use crate::agent::data::policy::RuleChange;
 use crate::agent::data::{Decision, Entry as Chat, Message, Role, ToolOutcome};
 use crate::harness::data::RunResult;
 use crate::harness::report;
@@ -55,14 +56,30 @@ fn chat(entry: &Chat) -> Vec<String> {
             out.extend(labelled("diff", &diff(&proposal.before, &proposal.after)));
             out
         }
-        Chat::Decided { decision, .. } => labelled(
-            "decision",
-            &match decision {
+        Chat::Rebased { proposal, lost } => {
+            let mut out = labelled("fitted onto the changed file", &proposal.path);
+            out.extend(labelled("diff", &diff(&proposal.before, &proposal.after)));
+            out.extend(labelled("no longer fits", lost));
+            out
+        }
+        Chat::Decided { decision, by, .. } => {
+            let said = match decision {
                 Decision::Accept => "accepted".to_string(),
                 Decision::AcceptEdited { .. } => "accepted with a change".to_string(),
+                Decision::AcceptPart { written, declined, .. } => {
+                    format!("accepted in part: {} of {} hunks", written.len(), written.len() + declined.len())
+                }
                 Decision::Deny { reason } => format!("refused: {reason}"),
-            },
-        ),
+            };
+            let by = by.words().map_or(String::new(), |by| format!(" {by}"));
+            labelled("decision", &format!("{said}{by}"))
+        }
+        Chat::Undone { diff, .. } => labelled("taken back", diff),
+        Chat::Mode { mode } => labelled("edits", &format!("{}: {}", mode.name(), mode.words())),
+        Chat::Rule { rule, change } => match change {
+            RuleChange::Taken => labelled("rule", &rule.to_string()),
+            RuleChange::Revoked => labelled("rule revoked", &rule.to_string()),
+        },
         Chat::Failed { failure, retry_in_ms } => {
             let next =
                 retry_in_ms.map_or(String::new(), |wait| format!("; again in {} s", wait.div_ceil(1000)));

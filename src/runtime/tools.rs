@@ -70,18 +70,8 @@ impl crate::tools::Services for ToolServices {
 
     fn apply_edit<'a>(&'a self, edit: ApprovedEdit, scope: EditScope) -> Reply<'a, EditReceipt> {
         let root = self.settings.home.value.root();
-        let backups = self.workspace.home.join("cache/backups").join(&self.session);
-        let (allow, folder) = match scope {
-            EditScope::Port | EditScope::Test => (
-                AllowList::for_port(&self.workspace, &self.model_type, &self.session),
-                self.workspace.checkout.as_path(),
-            ),
-            EditScope::Shared => {
-                let checkout = self.workspace.checkout.as_path();
-                (AllowList::one(checkout, &edit.path, backups), checkout)
-            }
-            EditScope::Lessons => (AllowList::one(root, LESSONS, backups), root),
-        };
+        let of = (self.model_type.as_str(), self.session.as_str());
+        let (allow, folder) = allowed(&self.workspace, of, root, (scope, &edit.path));
         async move {
             let path = Path::new(&edit.path);
             let sha = sha256_hex(edit.before.as_bytes());
@@ -94,6 +84,22 @@ impl crate::tools::Services for ToolServices {
 
     fn format<'a>(&'a self, text: String, cancel: CancellationToken) -> Reply<'a, String> {
         async move { black_isort(&self.workspace.python, &text, &cancel).await }.boxed()
+    }
+}
+
+/// Gives the files that an edit of a scope may write, and the folder that its path counts from.
+pub fn allowed<'a>(
+    workspace: &'a Workspace,
+    (model_type, session): (&str, &str),
+    root: &'a Path,
+    (scope, path): (EditScope, &str),
+) -> (AllowList, &'a Path) {
+    let checkout = workspace.checkout.as_path();
+    let backups = workspace.home.join("cache/backups").join(session);
+    match scope {
+        EditScope::Port | EditScope::Test => (AllowList::for_port(workspace, model_type, session), checkout),
+        EditScope::Shared => (AllowList::one(checkout, path, backups), checkout),
+        EditScope::Lessons => (AllowList::one(root, LESSONS, backups), root),
     }
 }
 

@@ -202,6 +202,8 @@ pub enum PersonStep {
     Approve,
     /// Accepts the waiting proposal with this text in its place.
     ApproveEdited { after: String },
+    /// Accepts some hunks of the waiting proposal: the text with these, their heads, the diffs of the others.
+    ApprovePart { after: String, written: Vec<String>, declined: Vec<String> },
     /// Refuses the waiting proposal.
     Deny { reason: String },
     /// Stages a whole file of the branch.
@@ -219,7 +221,11 @@ impl PersonStep {
     pub fn is_for_pr(&self) -> bool {
         match self {
             Self::Stage { .. } | Self::Voice { .. } | Self::Commit { .. } | Self::Push { .. } => true,
-            Self::Say { .. } | Self::Approve | Self::ApproveEdited { .. } | Self::Deny { .. } => false,
+            Self::Say { .. }
+            | Self::Approve
+            | Self::ApproveEdited { .. }
+            | Self::ApprovePart { .. }
+            | Self::Deny { .. } => false,
         }
     }
 
@@ -229,6 +235,9 @@ impl PersonStep {
             Self::Say { .. } => "send the message".into(),
             Self::Approve => "accept the edit".into(),
             Self::ApproveEdited { .. } => "accept the edit with a change".into(),
+            Self::ApprovePart { written, declined, .. } => {
+                format!("accept {} of {} hunks", written.len(), written.len() + declined.len())
+            }
             Self::Deny { .. } => "refuse the edit".into(),
             Self::Stage { path } => format!("stage {path}"),
             Self::Voice { field, .. } => format!("write {field}"),

@@ -38,7 +38,7 @@ impl Restored {
                 }
                 self.messages.push(message);
             }
-            ChatEntry::Proposed { proposal } => {
+            ChatEntry::Proposed { proposal } | ChatEntry::Rebased { proposal, .. } => {
                 self.undecided.retain(|known| known.call_id != proposal.call_id);
                 self.undecided.push(proposal);
             }
@@ -48,7 +48,10 @@ impl Restored {
             ChatEntry::Usage { .. }
             | ChatEntry::Failed { .. }
             | ChatEntry::Stopped { .. }
-            | ChatEntry::Queue { .. } => {}
+            | ChatEntry::Queue { .. }
+            | ChatEntry::Undone { .. }
+            | ChatEntry::Mode { .. }
+            | ChatEntry::Rule { .. } => {}
         }
     }
 }

@@ -82,6 +82,10 @@ fn keep(entry: Entry) -> Option<Entry> {
                 ChatEntry::Message { message } => message.role != Role::System && message.mark == Mark::Whole,
                 ChatEntry::ToolEnded { .. } | ChatEntry::Decided { .. } => true,
                 ChatEntry::Proposed { .. }
+                | ChatEntry::Rebased { .. }
+                | ChatEntry::Undone { .. }
+                | ChatEntry::Mode { .. }
+                | ChatEntry::Rule { .. }
                 | ChatEntry::Usage { .. }
                 | ChatEntry::Failed { .. }
                 | ChatEntry::Stopped { .. }
@@ -157,6 +161,11 @@ impl Recording {
                 Entry::Chat { entry: ChatEntry::Decided { decision, .. } } => Some(match decision {
                     Decision::Accept => PersonStep::Approve,
                     Decision::AcceptEdited { after } => PersonStep::ApproveEdited { after: after.clone() },
+                    Decision::AcceptPart { after, written, declined } => PersonStep::ApprovePart {
+                        after: after.clone(),
+                        written: written.clone(),
+                        declined: declined.clone(),
+                    },
                     Decision::Deny { reason } => PersonStep::Deny { reason: reason.clone() },
                 }),
                 Entry::Voice { field, text } => {

@@ -156,13 +156,18 @@ impl Registry {
 
     /// Says whether a proposal still fits the file.
     pub fn is_stale(&self, proposal: &Proposal) -> bool {
-        let reach = match proposal.scope {
+        let now = self.present(proposal.scope, &proposal.path);
+        now.ok().flatten().unwrap_or_default() != proposal.before
+    }
+
+    /// Reads a file that edits may be proposed for; none where there is no file.
+    pub fn present(&self, scope: EditScope, path: &str) -> Result<Option<String>, ToolError> {
+        let reach = match scope {
             EditScope::Port | EditScope::Test => Reach::Own,
             EditScope::Shared => Reach::Shared,
             EditScope::Lessons => Reach::Lessons,
         };
-        let now = self.desk.target(reach, &proposal.path).and_then(|target| self.desk.now(&target));
-        now.ok().flatten().unwrap_or_default() != proposal.before
+        self.desk.now(&self.desk.target(reach, path)?)
     }
 }
 

@@ -36,6 +36,8 @@ pub fn status(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
         right.push(format!("recorded session {}/{}", demo.played, demo.total));
     }
     right.push("sandboxed".into());
+    let policy = state.panes.chat.machine.policy();
+    right.push(format!("edits: {}", policy.mode.name()));
     if !facts.model.model.is_empty() {
         right.push(facts.model.model.clone());
     }
@@ -47,7 +49,8 @@ pub fn status(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
         ));
     }
     // Watching is what the program always does; only work that ends is worth a word.
-    let mut running = state.jobs.running().filter(|(_, job)| job.kind != JobKind::Watch);
+    let mut running =
+        state.jobs.running().filter(|(_, job)| !matches!(job.kind, JobKind::Watch | JobKind::WatchEdit));
     right.extend(running.next().map(|(_, job)| format!("… {}", job.title)));
     right.extend(facts.verdict.as_ref().map(|verdict| format!("{} {}", verdict.glyph, verdict.text)));
     if facts.ssh {

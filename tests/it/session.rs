@@ -436,7 +436,11 @@ fn a_recording_keeps_what_was_said_and_done_and_no_live_state() {
         Entry::Voice { field: "disclosure".into(), text: "A".into() },
         Entry::Voice { field: "disclosure".into(), text: "A model".into() },
         Entry::Chat {
-            entry: Chat::Decided { call_id: "c".into(), decision: Decision::Deny { reason: "no".into() } },
+            entry: Chat::Decided {
+                call_id: "c".into(),
+                decision: Decision::Deny { reason: "no".into() },
+                by: Default::default(),
+            },
         },
         Entry::Pane { pane: "chat".into(), state: json!(1) },
         Entry::Person { step: PersonStep::Commit { message: "Add arcee".into() } },
@@ -459,7 +463,8 @@ fn a_recording_keeps_what_was_said_and_done_and_no_live_state() {
             Entry::Chat {
                 entry: Chat::Decided {
                     call_id: "c".into(),
-                    decision: Decision::Deny { reason: "no".into() }
+                    decision: Decision::Deny { reason: "no".into() },
+                    by: Default::default(),
                 }
             },
             Entry::Person { step: PersonStep::Commit { message: "Add arcee".into() } },

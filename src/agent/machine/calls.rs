@@ -5,11 +5,15 @@ use serde_json::Value;
 
 use super::{Machine, Notice, Output, State};
 use crate::agent::approval;
+use crate::agent::data::policy::{By, EditMode, Ruling};
 use crate::agent::data::{
-    Approval, ApprovedEdit, Decision, Entry, Mark, Message, Proposal, ToolCall, ToolOutcome, ToolRun,
-    ToolSpec,
+    Approval, Decision, Entry, Mark, Message, Proposal, ToolCall, ToolOutcome, ToolRun, ToolSpec,
 };
 use crate::util::blame::{Blame, Report};
+
+/// What the model is told of an edit while the session is read-only.
+const READ_ONLY: &str = "The person has set this session to read-only: no edit is taken. Say in words what you would change and \
+                         why; do not propose edits until they allow them again.";
 
 /// The calls of one assistant message.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,12 +44,13 @@ pub enum CallPhase {
     /// The person must decide.
     NeedsApproval {
         proposal: Proposal,
+        /// The hunks that no longer fit, where the proposal was fitted onto a changed file.
+        lost: Option<String>,
     },
-    /// It runs; `sent` is the edit that the person agreed to.
+    /// It runs; `note` is what the model is told beside the result of an agreed edit.
     Running {
         since_ms: u64,
-        sent: Option<ApprovedEdit>,
-        proposal: Option<Proposal>,
+        note: String,
     },
     Ended,
 }
@@ -64,7 +69,7 @@ impl Round {
     /// Gives the proposal that waits for the person.
     pub fn proposal(&self) -> Option<&Proposal> {
         match self.active().map(|progress| &progress.phase) {
-            Some(CallPhase::NeedsApproval { proposal }) => Some(proposal),
+            Some(CallPhase::NeedsApproval { proposal, .. }) => Some(proposal),
             _ => None,
         }
     }
@@ -105,8 +110,13 @@ impl Machine {
         let since_ms = self.now_ms;
         let (phase, output) = match approval {
             Approval::Auto => {
-                let phase = CallPhase::Running { since_ms, sent: None, proposal: None };
+                let phase = CallPhase::Running { since_ms, note: String::new() };
                 (phase, Output::RunTool { run: run.clone() })
+            }
+            Approval::Ask if self.policy.mode == EditMode::ReadOnly => {
+                let text = READ_ONLY.to_string();
+                self.end_call(&run.call_id, ToolOutcome::Failed { text });
+                return self.advance();
             }
             Approval::Ask => (CallPhase::Preparing { since_ms }, Output::Prepare { run: run.clone() }),
         };
@@ -125,16 +135,33 @@ impl Machine {
             }
             Ok(proposal) => {
                 self.record(Entry::Proposed { proposal: proposal.clone() });
-                self.out.push(Output::Notify(Notice::ApprovalNeeded { title: proposal.title.clone() }));
-                self.set_phase(call_id, CallPhase::NeedsApproval { proposal });
+                let ruling = self.ruling(&proposal);
+                let title = proposal.title.clone();
+                self.set_phase(call_id, CallPhase::NeedsApproval { proposal, lost: None });
+                match ruling {
+                    Ruling::Write(by) => self.decided(call_id, Decision::Accept, by),
+                    Ruling::Ask => self.out.push(Output::Notify(Notice::ApprovalNeeded { title })),
+                }
             }
         }
     }
 
-    pub(super) fn decided(&mut self, call_id: &str, decision: Decision) {
-        let Some(CallPhase::NeedsApproval { proposal }) = self.phase(call_id).cloned() else { return };
-        self.record(Entry::Decided { call_id: call_id.to_string(), decision: decision.clone() });
-        match approval::resolve(&proposal, decision) {
+    /// Fits the proposal that waits onto a file that changed since it was made. What was asked for before the person's change
+    /// is asked for again: no rule agrees to it.
+    pub(super) fn rebased(&mut self, proposal: Proposal, lost: String) {
+        let Some(CallPhase::NeedsApproval { lost: before, .. }) = self.phase(&proposal.call_id) else {
+            return;
+        };
+        let lost = format!("{}{lost}", before.as_deref().unwrap_or_default());
+        self.record(Entry::Rebased { proposal: proposal.clone(), lost: lost.clone() });
+        let call_id = proposal.call_id.clone();
+        self.set_phase(&call_id, CallPhase::NeedsApproval { proposal, lost: Some(lost) });
+    }
+
+    pub(super) fn decided(&mut self, call_id: &str, decision: Decision, by: By) {
+        let Some(CallPhase::NeedsApproval { proposal, lost }) = self.phase(call_id).cloned() else { return };
+        self.record(Entry::Decided { call_id: call_id.to_string(), decision: decision.clone(), by });
+        match approval::resolve(&proposal, &decision) {
             Err(told) => {
                 self.end_call(call_id, ToolOutcome::Failed { text: told });
                 self.advance();
@@ -142,9 +169,8 @@ impl Machine {
             Ok(edit) => {
                 let Some(call) = self.active_call() else { return };
                 let Ok((run, _)) = check(&call, &self.setup.tools) else { return };
-                let sent = Some(edit.clone());
-                let proposal = Some(proposal);
-                self.set_phase(call_id, CallPhase::Running { since_ms: self.now_ms, sent, proposal });
+                let note = approval::told(&proposal, &decision, lost.as_deref());
+                self.set_phase(call_id, CallPhase::Running { since_ms: self.now_ms, note });
                 self.out.push(Output::RunTool { run: ToolRun { approved: Some(edit), ..run } });
             }
         }
@@ -153,10 +179,9 @@ impl Machine {
     pub(super) fn tool_ended(&mut self, call_id: &str, outcome: ToolOutcome) {
         let Some(phase) = self.phase(call_id).cloned() else { return };
         let outcome = match (phase, outcome) {
-            (
-                CallPhase::Running { sent: Some(sent), proposal: Some(proposal), .. },
-                ToolOutcome::Done { text },
-            ) => ToolOutcome::Done { text: approval::told(&proposal, &sent, text) },
+            (CallPhase::Running { note, .. }, ToolOutcome::Done { text }) if !note.is_empty() => {
+                ToolOutcome::Done { text: format!("{text}\n{note}") }
+            }
             (CallPhase::Running { .. } | CallPhase::Preparing { .. }, outcome) => outcome,
             (CallPhase::Waiting | CallPhase::NeedsApproval { .. } | CallPhase::Ended, _) => return,
         };
@@ -213,7 +238,7 @@ impl Machine {
     }
 
     fn answer(&mut self, call_id: &str, outcome: ToolOutcome) {
-        let text = answer_text(&outcome);
+        let text = self.before_notes(answer_text(&outcome));
         self.record(Entry::ToolEnded { call_id: call_id.to_string(), outcome });
         self.say(Message::tool(call_id, text));
     }

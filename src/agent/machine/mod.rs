@@ -6,6 +6,7 @@
 
 mod calls;
 mod partial;
+mod policy;
 mod restore;
 mod turn;
 
@@ -16,6 +17,7 @@ pub use calls::{CallPhase, CallProgress, Round};
 pub use partial::{Partial, PartialCall};
 
 use super::context::{self, Meter};
+use super::data::policy::{By, EditMode, Policy, Rule};
 use super::data::{
     ChatRequest, Decision, Entry, Message, Proposal, StreamEvent, StreamFailure, ToolOutcome, ToolRun,
     ToolSpec, Usage,
@@ -32,6 +34,9 @@ pub struct Machine {
     /// What the person typed while the model was busy, oldest first.
     queue: Vec<String>,
     turn: Turn,
+    policy: Policy,
+    /// What the model is to be told with the next message.
+    notes: Vec<String>,
     /// The last count that the endpoint gave.
     usage: Option<Usage>,
     streams: u64,
@@ -138,6 +143,18 @@ pub enum Input {
     Proposed { call_id: String, result: Result<Proposal, String> },
     /// The person judged a proposal.
     Decided { call_id: String, decision: Decision },
+    /// The person takes a rule and agrees by it to the proposal that waits.
+    DecidedByRule { call_id: String, rule: Rule },
+    /// The person had the proposal that waits fitted onto the changed file.
+    Rebased { proposal: Proposal, lost: String },
+    /// The person took back a written edit.
+    Undone { call_id: String, path: String, diff: String },
+    /// The person chose who decides on edits.
+    Mode(EditMode),
+    /// The person took a rule for edits to come.
+    TakeRule(Rule),
+    /// The person took a rule away, by its number.
+    RevokeRule(u32),
     /// A tool call ended.
     ToolEnded { call_id: String, outcome: ToolOutcome },
     /// The person wants it to stop now.
@@ -221,6 +238,8 @@ impl Machine {
             state: State::Idle,
             queue: Vec::new(),
             turn: Turn::default(),
+            policy: Policy::default(),
+            notes: Vec::new(),
             usage: None,
             streams: 0,
             minted: 0,
@@ -238,7 +257,13 @@ impl Machine {
             Input::Later(text) => self.later(text),
             Input::Stream { stream, event } => self.stream_event(stream, event),
             Input::Proposed { call_id, result } => self.proposed(&call_id, result),
-            Input::Decided { call_id, decision } => self.decided(&call_id, decision),
+            Input::Decided { call_id, decision } => self.decided(&call_id, decision, By::Person),
+            Input::DecidedByRule { call_id, rule } => self.decided_by_rule(&call_id, rule),
+            Input::Rebased { proposal, lost } => self.rebased(proposal, lost),
+            Input::Undone { call_id, path, diff } => self.undone(call_id, &path, diff),
+            Input::Mode(mode) => self.set_mode(mode),
+            Input::TakeRule(rule) => self.take_rule(rule),
+            Input::RevokeRule(id) => self.revoke_rule(id),
             Input::ToolEnded { call_id, outcome } => self.tool_ended(&call_id, outcome),
             Input::Interrupt => self.interrupt(),
             Input::Retry => self.retry(),

@@ -9,10 +9,11 @@ impl Machine {
     /// Rebuilds a conversation from what its log kept.
     pub fn restore<'a>(setup: Setup, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
         let mut machine = Self::new(setup);
-        let mut undecided: Option<&Proposal> = None;
+        let mut undecided: Option<(&Proposal, Option<&String>)> = None;
         for entry in entries {
             match entry {
-                Entry::Proposed { proposal } => undecided = Some(proposal),
+                Entry::Proposed { proposal } => undecided = Some((proposal, None)),
+                Entry::Rebased { proposal, lost } => undecided = Some((proposal, Some(lost))),
                 Entry::Decided { .. } | Entry::ToolEnded { .. } => undecided = None,
                 _ => {}
             }
@@ -29,13 +30,14 @@ impl Machine {
     }
 
     /// The round of calls at the one whose proposal waits.
-    fn waiting_again(&self, undecided: Option<&Proposal>) -> Option<State> {
+    fn waiting_again(&self, undecided: Option<(&Proposal, Option<&String>)>) -> Option<State> {
         let mut calls = self.transcript.unanswered().into_iter();
-        let (call, proposal) = (calls.next()?, undecided?.clone());
+        let call = calls.next()?;
+        let (proposal, lost) = undecided.map(|(proposal, lost)| (proposal.clone(), lost.cloned()))?;
         if call.id != proposal.call_id {
             return None;
         }
-        let first = CallProgress { call, phase: CallPhase::NeedsApproval { proposal } };
+        let first = CallProgress { call, phase: CallPhase::NeedsApproval { proposal, lost } };
         let rest = calls.map(|call| CallProgress { call, phase: CallPhase::Waiting });
         Some(State::Tools(Round::again(std::iter::once(first).chain(rest).collect())))
     }
@@ -43,14 +45,21 @@ impl Machine {
     fn replay(&mut self, entry: &Entry) {
         match entry {
             Entry::Message { message } => {
+                if matches!(message.role, Role::User | Role::Tool) {
+                    self.notes.clear();
+                }
                 self.join(message.clone());
                 self.state = State::Idle;
             }
             Entry::Queue { messages } => self.queue.clone_from(messages),
             Entry::Usage { usage } => self.usage = Some(*usage),
             Entry::Stopped { report } => self.state = State::Stopped { report: report.clone() },
+            Entry::Undone { diff, .. } => self.note_undone(diff),
+            Entry::Mode { mode } => self.policy.mode = *mode,
+            Entry::Rule { rule, change } => self.replay_rule(rule, *change),
             Entry::ToolEnded { .. }
             | Entry::Proposed { .. }
+            | Entry::Rebased { .. }
             | Entry::Decided { .. }
             | Entry::Failed { .. } => {}
         }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::agent::data::policy::By;
 use crate::agent::data::{
     Approval, ApprovedEdit, EditOrigin, EditScope, FailureKind, FinishReason, Mark, Role, ToolCall,
     ToolCallDelta,
@@ -222,7 +223,7 @@ fn an_edit_waits_for_the_person_and_runs_as_agreed() {
     assert_eq!(
         machine.step(2, Input::Decided { call_id: "e".into(), decision: decision.clone() }),
         vec![
-            Output::Record(Entry::Decided { call_id: "e".into(), decision }),
+            Output::Record(Entry::Decided { call_id: "e".into(), decision, by: By::Person }),
             Output::RunTool { run: run(&edit("e"), Some(agreed)) }
         ]
     );
@@ -455,7 +456,7 @@ fn an_undecided_proposal_waits_again_and_the_calls_after_it_follow() {
     assert!(outputs.contains(&Output::RunTool { run: run(&read("call_2"), None) }), "{outputs:?}");
 
     // What was decided before the end does not wait again: it may have been done.
-    entries.push(Entry::Decided { call_id: "call_1".into(), decision: Decision::Accept });
+    entries.push(Entry::Decided { call_id: "call_1".into(), decision: Decision::Accept, by: By::Person });
     assert_eq!(Machine::restore(setup(), &entries).state(), &State::Interrupted);
 }
 

@@ -17,6 +17,7 @@ impl Machine {
             return self.later(text);
         }
         self.close_unanswered("the person went on without it");
+        let text = self.after_notes(text);
         self.say(Message::user(text));
         self.begin_turn();
     }
@@ -30,6 +31,7 @@ impl Machine {
 
     fn begin_turn(&mut self) {
         self.turn = Turn::default();
+        self.policy.end_turn();
         self.open(1);
     }
 
@@ -128,6 +130,7 @@ impl Machine {
             self.begin_turn();
         } else {
             self.state = State::Idle;
+            self.policy.end_turn();
             self.out.push(Output::Notify(Notice::TurnEnded));
         }
     }
@@ -139,6 +142,7 @@ impl Machine {
         }
         let text = std::mem::take(&mut self.queue).join("\n\n");
         self.record_queue();
+        let text = self.after_notes(text);
         self.say(Message::user(text));
         true
     }

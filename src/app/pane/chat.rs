@@ -6,6 +6,7 @@ mod composer;
 mod drive;
 mod items;
 mod judge;
+mod rules;
 mod saved;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -13,18 +14,23 @@ pub(crate) mod tests;
 pub use actions::{ACTIONS, Action};
 pub use composer::Composer;
 pub use items::{Card, CardState, Item, ItemKind, Tone};
-pub use judge::{DiffKind, DiffRow, Emphasis, Judge, Mode};
+pub use judge::conflict::Conflict;
+pub use judge::rows::{DiffKind, DiffRow, Emphasis};
+pub use judge::{Judge, Mode, View};
+pub use rules::{Layer, Stands, Written};
 pub use saved::History;
 
 /// The machine's states, for drawing.
 pub use crate::agent::machine::{Budget, CallPhase, Partial, Provider, Round, State as Machinery};
 
+use self::judge::DiffMove;
 use super::{Ctx, Pane, Used};
-use crate::agent::data::{ChatRequest, StreamEvent, ToolCall, ToolRun};
+use crate::agent::data::{ChatRequest, EditScope, Proposal, StreamEvent, ToolCall, ToolRun};
 use crate::agent::machine::{Input, Machine, QueueEdit, Setup};
 use crate::app::Millis;
 use crate::app::job::{JobKind, Jobs};
 use crate::app::key::{Key, Mouse, MouseKind};
+use crate::port::data::EditReceipt;
 use crate::session::data::{Earlier, PersonStep};
 use crate::tools::data::{Prepared, ToolEnd};
 use crate::util::blame::Report;
@@ -52,6 +58,10 @@ pub enum Msg {
     Stream { stream: u64, event: StreamEvent },
     /// A call's change was worked out.
     Prepared { call_id: String, prepared: Prepared },
+    /// What the file of the waiting proposal reads now; none where there is no file.
+    FileNow { call_id: String, present: Option<String> },
+    /// A written edit was taken back, or why not.
+    TookBack { call_id: String, end: Result<TookBack, Report> },
     /// A tool ended.
     ToolEnded { call_id: String, end: Box<ToolEnd> },
 }
@@ -67,6 +77,19 @@ pub enum Job {
     Prepare { call: ToolCall },
     /// Run a call; answers with [`Msg::ToolEnded`].
     Run { run: Box<ToolRun> },
+    /// Watch the file of the waiting proposal until cancelled; answers with [`Msg::FileNow`].
+    WatchEdit { call_id: String, scope: EditScope, path: String },
+    /// Take back a written edit, if the file still has its lines; answers with [`Msg::TookBack`].
+    TakeBack { edit: Box<Written> },
+}
+
+/// What taking back an edit did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TookBack {
+    /// The file before and after it; none where there is no file.
+    pub before: Option<String>,
+    pub after: Option<String>,
+    pub receipt: Option<EditReceipt>,
 }
 
 /// Said to keys that need tools or history while these are not here.
@@ -99,6 +122,16 @@ pub struct State {
     /// Whether the end of the last run is to be told, once it is known who answers.
     told_end: bool,
     kept_judge: Option<saved::SavedJudge>,
+    /// The list over the conversation: rules or written edits.
+    pub layer: Option<Layer>,
+    /// The edits that were written, the latest last.
+    pub written: Vec<Written>,
+    /// The proposal that was shown last, for what is decided on it.
+    proposed: Option<Proposal>,
+    /// What was agreed to and is being written.
+    agreed: Option<rules::Agreed>,
+    /// The call whose file is watched.
+    watched: Option<String>,
     /// What the tools' jobs are working on, by number of the job.
     running: Vec<(u32, String)>,
     last_tool_job: u32,
@@ -149,8 +182,19 @@ impl State {
             Action::Accept => self.accept(ctx),
             Action::Deny => self.judge_mode(Mode::Reason),
             Action::EditProposal => self.judge_mode(Mode::Editing),
-            Action::DiffDown => self.scroll_diff(1),
-            Action::DiffUp => self.scroll_diff(-1),
+            Action::Diff(by) => self.move_diff(by, ctx),
+            Action::ToggleHunk => self.toggle_hunk(ctx),
+            Action::Yours => self.toggle_view(ctx),
+            Action::Rebase => self.rebase(ctx),
+            Action::Rule => self.judge_mode(Mode::Rule),
+            Action::NextEnding => self.next_ending(),
+            Action::NextMode => self.next_mode(ctx),
+            Action::Rules => self.layer = Some(Layer::Rules { at: 0 }),
+            Action::Edits => self.open_edits(),
+            Action::LayerDown => self.move_layer(1),
+            Action::LayerUp => self.move_layer(-1),
+            Action::LayerAct => self.act_on_layer(ctx),
+            Action::LayerClose => self.layer = None,
             Action::Confirm => self.confirm(ctx),
             Action::Indent => {
                 if let Some(judge) = &mut self.judge {
@@ -168,9 +212,10 @@ impl State {
     /// Whether a step of the recording may be played now: nothing streams or runs, and an approval waits if it is about one.
     pub fn ready_for(&self, step: &PersonStep, _jobs: &Jobs) -> bool {
         match step {
-            PersonStep::Approve | PersonStep::ApproveEdited { .. } | PersonStep::Deny { .. } => {
-                self.judge.is_some()
-            }
+            PersonStep::Approve
+            | PersonStep::ApproveEdited { .. }
+            | PersonStep::ApprovePart { .. }
+            | PersonStep::Deny { .. } => self.judge.is_some(),
             PersonStep::Say { .. }
             | PersonStep::Stage { .. }
             | PersonStep::Voice { .. }
@@ -191,6 +236,9 @@ impl State {
             return self.feed(Input::ManualReply(reply), ctx);
         }
         let text = self.composer.take();
+        if let Some(action) = actions::slash(&text) {
+            return self.act(action, ctx);
+        }
         if text.trim().is_empty() {
             // In a demo the person has nothing to write: Enter goes on with the recording.
             if ctx.facts.demo.is_some() {
@@ -250,8 +298,16 @@ impl State {
 
 impl Pane for State {
     fn contexts(&self) -> &'static [&'static str] {
+        match &self.layer {
+            Some(Layer::Rules { .. }) => return &["rules", "layer"],
+            Some(Layer::Edits { .. }) => return &["edits", "layer"],
+            None => {}
+        }
+        let conflict = self.judge.as_ref().is_some_and(|judge| judge.conflict.is_some());
         match self.judge.as_ref().map(|judge| judge.mode) {
+            Some(Mode::Judging) if conflict => return &["conflict", "approval"],
             Some(Mode::Judging) => return &["approval"],
+            Some(Mode::Rule) => return &["rule"],
             Some(Mode::Reason) => return &["reason"],
             Some(Mode::Editing) => return &["editing"],
             Some(Mode::Aside) => return &["waiting-approval", "first-line", "last-line", "composer"],
@@ -292,12 +348,14 @@ impl Pane for State {
     }
 
     fn typing(&self) -> bool {
-        !matches!(self.judge.as_ref().map(|judge| judge.mode), Some(Mode::Judging))
+        let judging = matches!(self.judge.as_ref().map(|judge| judge.mode), Some(Mode::Judging));
+        !judging && self.layer.is_none()
     }
 
     fn key(&mut self, key: Key, ctx: &mut Ctx<'_>) -> Used {
         self.now = ctx.now;
         match &mut self.judge {
+            _ if self.layer.is_some() => Used::No,
             Some(judge) if judge.mode != Mode::Aside => judge.key(key),
             _ => self.composer.key(key),
         }
@@ -306,6 +364,7 @@ impl Pane for State {
     fn paste(&mut self, text: &str, _ctx: &mut Ctx<'_>) -> Used {
         let reply = self.is_manual_waiting() && self.composer.editor.is_empty();
         match &mut self.judge {
+            _ if self.layer.is_some() => return Used::No,
             Some(judge) if judge.mode != Mode::Aside => judge.paste(text),
             _ if reply => self.reply = Some(text.replace("\r\n", "\n").replace('\r', "\n")),
             _ => self.composer.paste(text),
@@ -313,14 +372,14 @@ impl Pane for State {
         Used::Yes
     }
 
-    fn mouse(&mut self, mouse: Mouse, _ctx: &mut Ctx<'_>) -> Used {
+    fn mouse(&mut self, mouse: Mouse, ctx: &mut Ctx<'_>) -> Used {
         let by = match mouse.kind {
             MouseKind::ScrollUp => -3,
             MouseKind::ScrollDown => 3,
             MouseKind::Press | MouseKind::Drag | MouseKind::Release => return Used::No,
         };
         match self.judge.as_ref().map(|judge| judge.mode) {
-            Some(Mode::Judging) => self.scroll_diff(by),
+            Some(Mode::Judging) => self.move_diff(DiffMove::Row(by), ctx),
             _ => self.scroll.moved += by as i64,
         }
         Used::Yes
@@ -332,7 +391,13 @@ impl Pane for State {
 
     fn escape(&mut self, _ctx: &mut Ctx<'_>) -> Used {
         match &mut self.judge {
-            Some(judge) if matches!(judge.mode, Mode::Reason | Mode::Editing) => judge.mode = Mode::Judging,
+            _ if self.layer.take().is_some() => {}
+            Some(judge) if matches!(judge.mode, Mode::Reason | Mode::Editing | Mode::Rule) => {
+                judge.mode = Mode::Judging;
+            }
+            Some(judge) if judge.mode == Mode::Judging && judge.view == View::Yours => {
+                judge.view = View::Proposal;
+            }
             Some(judge) if judge.mode == Mode::Aside => judge.mode = Mode::Judging,
             _ if self.reply.take().is_some() => {}
             _ => self.scroll.ends += 1,

@@ -31,6 +31,10 @@ pub(super) async fn run(
         Job::Load => load(&services, &sink),
         Job::Stream { stream, request } => ask(stream, *request, &services, sink, cancel).await,
         Job::Prepare { call } => prepare(call, &services, &sink, cancel).await,
+        Job::WatchEdit { call_id, scope, path } => {
+            super::edits::watch((call_id, scope, path), &services, &sink, &cancel).await
+        }
+        Job::TakeBack { edit } => super::edits::take_back(*edit, &services, &sink).await,
         Job::Run { run } => run_tool(*run, &services, &sink, cancel).await,
     }
 }
@@ -125,6 +129,6 @@ async fn run_tool(
     Ok(())
 }
 
-fn no_tools() -> Report {
+pub(super) fn no_tools() -> Report {
     Report::new(Blame::User, "no architecture is being ported yet").hint("start with `mlxport port MODEL`")
 }

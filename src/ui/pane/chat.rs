@@ -4,6 +4,7 @@
 mod bottom;
 mod item;
 mod judge;
+mod layer;
 mod transcript;
 
 #[cfg(test)]
@@ -22,11 +23,13 @@ pub use transcript::View;
 /// Gives the words beside the title.
 pub fn subtitle(state: &App) -> String {
     let model = &state.facts.model.model;
-    match (&state.facts.demo, state.panes.chat.provider()) {
+    let who = match (&state.facts.demo, state.panes.chat.provider()) {
         (Some(_), _) => "recorded session".into(),
         (None, Provider::Manual) => "manual provider".into(),
         (None, Provider::Endpoint) => model.clone(),
-    }
+    };
+    let mode = format!("edits: {}", state.panes.chat.machine.policy().mode.name());
+    if who.is_empty() { mode } else { format!("{mode} · {who}") }
 }
 
 /// Draws the pane.
@@ -56,6 +59,9 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, state: &State, view: &mut View) {
     bottom::manual(canvas, manual, state);
     let below = transcript::draw(canvas, left, state, view);
     bottom::status(canvas, status, state, below);
+    if let Some(layer) = state.layer {
+        layer::draw(canvas, state, layer);
+    }
 }
 
 fn top(left: &mut Rect, rows: u16) -> Rect {

@@ -1,5 +1,6 @@
 //! What can be asked of the pane, and by which keys.
 
+use super::judge::DiffMove;
 use crate::app::action::{Action as Any, Binding, row};
 
 /// What its rows of the registry ask for.
@@ -30,8 +31,26 @@ pub enum Action {
     Accept,
     Deny,
     EditProposal,
-    DiffDown,
-    DiffUp,
+    /// Moves in the diff of the approval.
+    Diff(DiffMove),
+    ToggleHunk,
+    /// Shows the person's own change since the proposal, and back.
+    Yours,
+    /// Fits the proposal onto the file as it is.
+    Rebase,
+    /// Writes a rule by which edits of the file need not be asked for.
+    Rule,
+    NextEnding,
+    /// The next of ask, auto-edit, read-only.
+    NextMode,
+    /// The list of rules, the list of written edits.
+    Rules,
+    Edits,
+    LayerDown,
+    LayerUp,
+    /// Revokes the rule, takes back the edit.
+    LayerAct,
+    LayerClose,
     /// Sends the reason, or accepts the edited text.
     Confirm,
     Indent,
@@ -52,15 +71,68 @@ const fn bind(
 
 /// Its rows of the registry.
 pub const ACTIONS: &[Binding] = &[
-    bind("chat.accept", "Accept", &["a"], ("approval", 1), Action::Accept),
-    bind("chat.deny", "Deny with a reason", &["d"], ("approval", 2), Action::Deny),
-    bind("chat.edit-proposal", "Edit first", &["e"], ("approval", 3), Action::EditProposal),
-    bind("chat.diff-down", "Scroll the diff", &["j", "down"], ("approval", 4), Action::DiffDown),
-    bind("chat.diff-up", "Scroll the diff up", &["k", "up"], ("approval", 0), Action::DiffUp),
-    bind("chat.compose", "Write instead", &["i"], ("approval", 5), Action::Swap),
+    bind("chat.accept", "Accept", &["a", "A"], ("approval", 2), Action::Accept),
+    bind("chat.deny", "Deny with a reason", &["d"], ("approval", 4), Action::Deny),
+    bind("chat.edit-proposal", "Edit first", &["e"], ("approval", 5), Action::EditProposal),
+    bind("chat.toggle-hunk", "Hunk in or out", &["space"], ("approval", 3), Action::ToggleHunk),
+    bind("chat.rule", "Allow by a rule", &["r"], ("approval", 6), Action::Rule),
+    bind("chat.next-hunk", "Next hunk", &["n", "]"], ("approval", 7), Action::Diff(DiffMove::Hunk(1))),
+    bind(
+        "chat.previous-hunk",
+        "Previous hunk",
+        &["p", "["],
+        ("approval", 0),
+        Action::Diff(DiffMove::Hunk(-1)),
+    ),
+    bind(
+        "chat.diff-down",
+        "Down in the diff",
+        &["j", "down"],
+        ("approval", 0),
+        Action::Diff(DiffMove::Row(1)),
+    ),
+    bind("chat.diff-up", "Up in the diff", &["k", "up"], ("approval", 0), Action::Diff(DiffMove::Row(-1))),
+    bind(
+        "chat.diff-page-down",
+        "Page down in the diff",
+        &["pagedown"],
+        ("approval", 0),
+        Action::Diff(DiffMove::Page(1)),
+    ),
+    bind(
+        "chat.diff-page-up",
+        "Page up in the diff",
+        &["pageup"],
+        ("approval", 0),
+        Action::Diff(DiffMove::Page(-1)),
+    ),
+    bind(
+        "chat.diff-right",
+        "Right in the diff",
+        &["l", "right"],
+        ("approval", 0),
+        Action::Diff(DiffMove::Sideways(8)),
+    ),
+    bind(
+        "chat.diff-left",
+        "Left in the diff",
+        &["h", "left"],
+        ("approval", 0),
+        Action::Diff(DiffMove::Sideways(-8)),
+    ),
+    bind("chat.yours", "Your change or the proposal", &["t"], ("conflict", 1), Action::Yours),
+    bind("chat.rebase", "Fit onto the changed file", &["R"], ("conflict", 1), Action::Rebase),
+    bind("chat.compose", "Write instead", &["i"], ("approval", 8), Action::Swap),
     bind("chat.to-approval", "Judge the edit", &["ctrl-t"], ("waiting-approval", 1), Action::Swap),
     bind("chat.confirm-reason", "Deny", &["enter"], ("reason", 1), Action::Confirm),
     bind("chat.confirm-edit", "Accept the edited text", &["ctrl-s"], ("editing", 1), Action::Confirm),
+    bind("chat.confirm-rule", "Take the rule, accept", &["enter"], ("rule", 1), Action::Confirm),
+    bind("chat.next-ending", "Another ending", &["tab"], ("rule", 2), Action::NextEnding),
+    bind("chat.layer-down", "Down", &["j", "down"], ("layer", 0), Action::LayerDown),
+    bind("chat.layer-up", "Up", &["k", "up"], ("layer", 0), Action::LayerUp),
+    bind("chat.revoke", "Revoke the rule", &["d", "delete"], ("rules", 1), Action::LayerAct),
+    bind("chat.take-back", "Take the edit back", &["u", "enter"], ("edits", 1), Action::LayerAct),
+    bind("chat.layer-close", "Close", &["q"], ("layer", 2), Action::LayerClose),
     bind("chat.indent", "Indent", &["tab"], ("editing", 0), Action::Indent),
     bind("chat.copy-request", "Copy the request", &["y"], ("manual", 1), Action::CopyRequest),
     bind("chat.copy-all", "Copy everything", &["Y"], ("manual", 2), Action::CopyAll),
@@ -76,5 +148,19 @@ pub const ACTIONS: &[Binding] = &[
     bind("chat.page-up", "Scroll up", &["pageup"], ("", 0), Action::PageUp),
     bind("chat.page-down", "Scroll down", &["pagedown"], ("", 0), Action::PageDown),
     bind("chat.follow", "To the end", &["ctrl-end"], ("", 0), Action::Follow),
+    bind("chat.mode", "Edits: ask, auto-edit, read-only", &["alt-m"], ("", 8), Action::NextMode),
+    bind("chat.rules", "Rules for edits: list, revoke", &[], ("", 0), Action::Rules),
+    bind("chat.edits", "Written edits: list, take back", &[], ("", 0), Action::Edits),
     bind("chat.details", "Tool outputs", &["ctrl-o"], ("", 7), Action::Details),
 ];
+
+/// Gives the action that a message of one word such as `/rules` asks for: the end of its name in the registry.
+pub(super) fn slash(text: &str) -> Option<Action> {
+    let name = text.trim().strip_prefix('/').filter(|name| !name.is_empty())?;
+    let found =
+        ACTIONS.iter().find(|row| row.context.is_empty() && row.id.strip_prefix("chat.") == Some(name))?;
+    match found.action {
+        Any::Chat(action) => Some(action),
+        _ => None,
+    }
+}

@@ -9,7 +9,7 @@ use crate::agent::machine::{Input, Notice, Output, Provider, Setup, State as Mac
 use crate::app::effect::{Effect, Job as AnyJob};
 use crate::app::job::JobKind;
 use crate::app::msg::PaneMsg;
-use crate::app::pane::{Ctx, harness, pr, source};
+use crate::app::pane::{Ctx, pr};
 use crate::session::data::{Entry as Logged, PersonStep};
 use crate::tools::data::{Artifact, Prepared, ToolEnd};
 use crate::util::blame::Report;
@@ -47,6 +47,8 @@ impl State {
                 };
                 self.feed(input, ctx);
             }
+            Msg::FileNow { call_id, present } => self.file_now(&call_id, present),
+            Msg::TookBack { call_id, end } => self.took_back(call_id, end, ctx),
             Msg::ToolEnded { call_id, end } => self.tool_done(&call_id, *end, ctx),
         }
     }
@@ -109,6 +111,7 @@ impl State {
     /// Shows an entry and counts what it says.
     fn show(&mut self, entry: &Entry, ctx: &mut Ctx<'_>) {
         items::fold(&mut self.items, entry);
+        self.tally(entry, ctx);
         if let Entry::Message { message } = entry
             && message.role == Role::Assistant
         {
@@ -146,11 +149,15 @@ impl State {
     /// Brings what is derived from the machine up to date after it moved.
     pub(super) fn settle(&mut self, ctx: &mut Ctx<'_>) {
         let waiting = self.machine.proposal();
-        let same = |judge: &Judge| waiting.is_some_and(|proposal| proposal.call_id == judge.proposal.call_id);
+        let same = |judge: &Judge| waiting == Some(&judge.proposal);
         if !self.judge.as_ref().is_some_and(same) {
             let mode = if self.composer.editor.is_empty() { Mode::Judging } else { Mode::Aside };
             let waits = waiting.is_some();
+            let before = self.judge.take();
             self.judge = waiting.map(|proposal| Judge::new(proposal.clone(), ctx.now, mode));
+            if let (Some(judge), Some(before)) = (&mut self.judge, before) {
+                judge.choose_as(&before);
+            }
             if let (Some(judge), Some(kept)) = (&mut self.judge, self.kept_judge.take()) {
                 kept.into(judge);
             }
@@ -158,6 +165,7 @@ impl State {
                 self.tell_pr(ctx);
             }
         }
+        self.watch_edit(ctx);
         let meter = self.machine.meter();
         let facts = &mut ctx.facts.model;
         facts.context_used = meter.tokens;
@@ -190,6 +198,9 @@ impl State {
             }
             PersonStep::Approve => self.decide(Decision::Accept, ctx),
             PersonStep::ApproveEdited { after } => self.decide(Decision::AcceptEdited { after }, ctx),
+            PersonStep::ApprovePart { after, written, declined } => {
+                self.decide(Decision::AcceptPart { after, written, declined }, ctx);
+            }
             PersonStep::Deny { reason } => self.decide(Decision::Deny { reason }, ctx),
             PersonStep::Stage { .. }
             | PersonStep::Voice { .. }
@@ -201,10 +212,9 @@ impl State {
     fn tool_done(&mut self, call_id: &str, end: ToolEnd, ctx: &mut Ctx<'_>) {
         self.forget_job(call_id);
         for artifact in &end.artifacts {
-            if let Artifact::Edit { .. } = artifact {
-                ctx.post(PaneMsg::Source(source::Msg::PortChanged));
-                ctx.post(PaneMsg::Harness(harness::Msg::PortSaved { at: ctx.now }));
-                ctx.post(PaneMsg::Pr(pr::Msg::FilesChanged));
+            if let Artifact::Edit { receipt } = artifact {
+                self.edit_written(call_id, receipt);
+                super::rules::tell_written(ctx);
             }
         }
         let summary = end.summary.clone();
@@ -228,6 +238,11 @@ impl State {
                     let failure =
                         StreamFailure { kind: FailureKind::Protocol, text: report.text, hint: report.hint };
                     self.feed(Input::Stream { stream, event: StreamEvent::Failed { failure } }, ctx);
+                }
+            }
+            JobKind::WatchEdit => {
+                if let Some(report) = failed {
+                    ctx.toast(report.text);
                 }
             }
             LOAD => {

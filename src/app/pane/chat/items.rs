@@ -1,6 +1,8 @@
 //! What is shown of a conversation: messages, tool cards, notices. Folded from the same entries that the session log
 //! keeps, so that a resumed session looks as it did.
 
+use super::judge::rows::DiffRow;
+use crate::agent::data::policy::{By, RuleChange};
 use crate::agent::data::{Decision, Entry, Mark, Message, Role, ToolCall, ToolOutcome};
 
 /// One thing in the transcript.
@@ -36,8 +38,12 @@ pub struct Card {
     pub state: CardState,
     /// One line of what came of it.
     pub summary: String,
+    /// How it was agreed to, where that was not by the person and whole.
+    pub note: String,
     /// What the model was told.
     pub output: String,
+    /// What was written without asking.
+    pub diff: Vec<DiffRow>,
 }
 
 /// How far a tool call is, as its card shows it.
@@ -50,6 +56,8 @@ pub enum CardState {
     Denied,
     Failed,
     Interrupted,
+    /// It was written, and the person took it back.
+    TakenBack,
 }
 
 impl Item {
@@ -72,7 +80,30 @@ pub(super) fn fold(items: &mut Vec<Item>, entry: &Entry) {
             card.state = CardState::NeedsApproval;
             card.title.clone_from(&proposal.title);
         }),
-        Entry::Decided { call_id, decision } => with_card(items, call_id, |card| decided(card, decision)),
+        Entry::Rebased { proposal, lost } => with_card(items, &proposal.call_id, |card| {
+            card.title.clone_from(&proposal.title);
+            card.summary = match lost.is_empty() {
+                true => "fitted onto the changed file".into(),
+                false => "fitted onto the changed file; some hunks no longer fit".into(),
+            };
+        }),
+        Entry::Decided { call_id, decision, by } => {
+            with_card(items, call_id, |card| decided(card, decision, by));
+        }
+        Entry::Undone { call_id, .. } => {
+            with_card(items, call_id, |card| card.state = CardState::TakenBack);
+            items.push(Item::notice(
+                Tone::Quiet,
+                "You took this edit back. The model is told with the next message",
+            ));
+        }
+        Entry::Mode { mode } => {
+            items.push(Item::notice(Tone::Quiet, format!("Edits: {}: {}", mode.name(), mode.words())));
+        }
+        Entry::Rule { rule, change } => {
+            let what = if *change == RuleChange::Taken { "Rule" } else { "Rule revoked" };
+            items.push(Item::notice(Tone::Quiet, format!("{what}: {rule}")));
+        }
         Entry::Failed { failure, retry_in_ms } => {
             let (tone, text) = match retry_in_ms {
                 Some(_) => (Tone::Warn, failure.text.clone()),
@@ -127,7 +158,9 @@ fn card(call: &ToolCall) -> Card {
         title: title(call),
         state: CardState::Waiting,
         summary: String::new(),
+        note: String::new(),
         output: String::new(),
+        diff: Vec::new(),
     }
 }
 
@@ -157,15 +190,28 @@ fn end(card: &mut Card, outcome: &ToolOutcome) {
     }
 }
 
-fn decided(card: &mut Card, decision: &Decision) {
+/// Puts on its card what was written without asking.
+pub(super) fn with_diff(items: &mut [Item], call_id: &str, diff: Vec<DiffRow>) {
+    with_card(items, call_id, |card| card.diff = diff);
+}
+
+fn decided(card: &mut Card, decision: &Decision, by: &By) {
     let (state, summary) = match decision {
         Decision::Accept => (CardState::Accepted, String::new()),
         Decision::AcceptEdited { .. } => (CardState::Accepted, String::new()),
+        Decision::AcceptPart { written, declined, .. } => {
+            let all = written.len() + declined.len();
+            card.note = format!("{} of {all} hunks", written.len());
+            (CardState::Accepted, String::new())
+        }
         Decision::Deny { reason } if reason.trim().is_empty() => (CardState::Denied, "denied".into()),
         Decision::Deny { reason } => (CardState::Denied, format!("denied: {reason}")),
     };
     card.state = state;
     card.summary = summary;
+    if let Some(by) = by.words() {
+        card.note = by;
+    }
 }
 
 fn with_card(items: &mut [Item], call_id: &str, change: impl FnOnce(&mut Card)) {

@@ -1,36 +1,63 @@
-//! The approval: the proposal as a diff, and what the person says to it. A key that was meant for the composer must not
+//! The approval: the proposal in hunks, and what the person says to it. A key that was meant for the composer must not
 //! agree to anything, so an approval is not asked for by a single key while something is being written, nor in the
-//! first moments after it appeared.
+//! first moments after it appeared. [`conflict`] is about files that changed meanwhile, [`rows`] makes the diff.
+
+pub mod conflict;
+pub mod rows;
 
 use similar::{ChangeTag, TextDiff};
 
+use self::conflict::Conflict;
+use self::rows::{DiffKind, DiffRow};
 use super::{NOT_READY, State};
+use crate::agent::approval::hunks::{self, Hunk};
+use crate::agent::data::policy::{Lasts, Rule};
 use crate::agent::data::{Decision, Proposal};
 use crate::agent::machine::Input;
 use crate::app::Millis;
 use crate::app::editor::Editor;
 use crate::app::facts::Counts;
 use crate::app::key::{Code, Key};
-use crate::app::msg::PaneMsg;
-use crate::app::pane::{Ctx, Used, pr};
+use crate::app::pane::{Ctx, Used};
 
 /// Keys that agree are not taken this soon after the approval appeared.
 const SETTLE_MS: Millis = 350;
-/// Lines of context around a change.
-const CONTEXT: usize = 3;
 
 /// A proposal that waits for the person.
 #[derive(Clone, Debug)]
 pub struct Judge {
     pub proposal: Proposal,
+    pub hunks: Vec<Hunk>,
+    /// Which hunks are taken; all of them at first.
+    pub chosen: Vec<bool>,
     pub rows: Vec<DiffRow>,
     pub added: usize,
     pub removed: usize,
-    pub scroll: usize,
+    /// The row under the cursor.
+    pub cursor: usize,
+    /// The first row shown, as far as the last move knows.
+    top: usize,
+    /// Columns scrolled away on the left.
+    pub column: usize,
     pub mode: Mode,
-    /// The reason of a refusal, or the text being edited.
+    /// The reason of a refusal, the text being edited, or the rule.
     pub editor: Editor,
+    /// Why the rule that was typed is none.
+    pub wrong: Option<String>,
+    /// The file is not what the proposal was made from.
+    pub conflict: Option<Conflict>,
+    /// Whether the person's own change is shown in place of the proposal.
+    pub view: View,
     since: Millis,
+}
+
+/// Which change is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    #[default]
+    Proposal,
+    /// What the person made of the file since.
+    Yours,
 }
 
 /// What the person does with it.
@@ -42,43 +69,102 @@ pub enum Mode {
     Reason,
     /// Edits the proposed text.
     Editing,
+    /// Writes the rule by which edits of the file need not be asked for.
+    Rule,
     /// Writes in the composer; the approval waits.
     Aside,
 }
 
-/// A row of the diff.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DiffRow {
-    pub kind: DiffKind,
-    /// The line's number in the new text, or in the old one where it was removed.
-    pub number: usize,
-    /// The line in parts; marked ones are the words that changed.
-    pub parts: Vec<(Emphasis, String)>,
-}
-
-/// What a row is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DiffKind {
-    Same,
-    Added,
-    Removed,
-    /// Unchanged lines left out.
-    Gap,
-}
-
-/// Whether a part of a line is what changed in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Emphasis {
-    Plain,
-    Changed,
-}
-
 impl Judge {
     pub(super) fn new(proposal: Proposal, now: Millis, mode: Mode) -> Self {
-        let rows = diff(&proposal.before, &proposal.after);
+        let hunks = hunks::hunks(&proposal.before, &proposal.after);
+        let rows = rows::rows(&proposal.before, &proposal.after, &hunks);
         let count = |kind| rows.iter().filter(|row| row.kind == kind).count();
         let (added, removed) = (count(DiffKind::Added), count(DiffKind::Removed));
-        Self { proposal, rows, added, removed, scroll: 0, mode, editor: Editor::default(), since: now }
+        Self {
+            proposal,
+            chosen: vec![true; hunks.len()],
+            hunks,
+            cursor: rows.iter().position(|row| row.kind == DiffKind::Head).unwrap_or(0),
+            rows,
+            added,
+            removed,
+            top: 0,
+            column: 0,
+            mode,
+            editor: Editor::default(),
+            wrong: None,
+            conflict: None,
+            view: View::default(),
+            since: now,
+        }
+    }
+
+    /// Gives the rows in view: the proposal's, or the person's own change.
+    pub fn shown(&self) -> &[DiffRow] {
+        match (self.view, &self.conflict) {
+            (View::Yours, Some(conflict)) => &conflict.yours,
+            _ => &self.rows,
+        }
+    }
+
+    /// Counts the chosen hunks.
+    pub fn taken(&self) -> usize {
+        self.chosen.iter().filter(|chosen| **chosen).count()
+    }
+
+    /// Gives the first row to show, so that the cursor is in view in so many rows.
+    pub fn top(&self, height: usize) -> usize {
+        let height = height.max(1);
+        let last = self.shown().len().saturating_sub(height);
+        self.top.clamp((self.cursor + 1).saturating_sub(height), self.cursor).min(last)
+    }
+
+    fn go(&mut self, row: usize, height: usize) {
+        self.cursor = row.min(self.shown().len().saturating_sub(1));
+        self.top = self.top(height);
+    }
+
+    /// Goes to the head of a neighbouring hunk, and shows it from there.
+    fn go_hunk(&mut self, by: isize, height: usize) {
+        let rows = self.shown();
+        let head = |at: &usize| rows[*at].kind == DiffKind::Head;
+        let found = match by > 0 {
+            true => (self.cursor + 1..rows.len()).find(head),
+            false => (0..self.cursor.min(rows.len())).rev().find(head),
+        };
+        if let Some(row) = found {
+            self.top = row;
+            self.go(row, height);
+        }
+    }
+
+    fn toggle(&mut self) {
+        let hunk = self.rows.get(self.cursor).and_then(|row| row.hunk);
+        // Between two hunks the next one is meant.
+        let hunk = hunk.or_else(|| self.rows.iter().skip(self.cursor).find_map(|row| row.hunk));
+        if let Some(chosen) = hunk.and_then(|hunk| self.chosen.get_mut(hunk)) {
+            *chosen = !*chosen;
+        }
+    }
+
+    /// Gives the decision that agrees to what is chosen; nothing where nothing is.
+    fn choice(&self) -> Option<Decision> {
+        let Proposal { before, after, .. } = &self.proposal;
+        match self.taken() {
+            0 => None,
+            taken if taken == self.hunks.len() => Some(Decision::Accept),
+            _ => {
+                let of = |wanted: bool| {
+                    self.hunks.iter().zip(&self.chosen).filter(move |(_, chosen)| **chosen == wanted)
+                };
+                Some(Decision::AcceptPart {
+                    after: hunks::apply(before, after, &self.hunks, &self.chosen),
+                    written: of(true).map(|(hunk, _)| hunks::head(hunk)).collect(),
+                    declined: of(false).map(|(hunk, _)| hunks::unified(before, after, hunk)).collect(),
+                })
+            }
+        }
     }
 
     pub(super) fn key(&mut self, key: Key) -> Used {
@@ -88,14 +174,29 @@ impl Judge {
                 self.editor.insert("\n");
                 Used::Yes
             }
-            Mode::Reason | Mode::Editing => self.editor.key(key),
+            Mode::Reason | Mode::Editing | Mode::Rule => {
+                self.wrong = None;
+                self.editor.key(key)
+            }
         }
     }
 
     pub(super) fn paste(&mut self, text: &str) {
-        if matches!(self.mode, Mode::Reason | Mode::Editing) {
-            self.editor.insert(&text.replace("\r\n", "\n").replace('\r', "\n"));
+        match self.mode {
+            Mode::Reason | Mode::Editing => {
+                self.editor.insert(&text.replace("\r\n", "\n").replace('\r', "\n"));
+            }
+            Mode::Rule => self.editor.insert(&crate::util::text::one_line(text)),
+            Mode::Judging | Mode::Aside => {}
         }
+    }
+
+    /// Puts the next way to end into the rule that is being written.
+    fn next_ending(&mut self) {
+        let Ok(rule) = Rule::parse(&self.editor.text()) else { return };
+        let at = Lasts::CHOICES.iter().position(|lasts| *lasts == rule.lasts);
+        let lasts = Lasts::CHOICES[at.map_or(0, |at| (at + 1) % Lasts::CHOICES.len())];
+        self.editor = Editor::new(&Rule { lasts, ..rule }.to_string());
     }
 }
 
@@ -105,7 +206,15 @@ impl State {
         if ctx.now.saturating_sub(judge.since) < SETTLE_MS {
             return ctx.toast("This edit has just appeared. Press the key again to accept it");
         }
-        self.decide(Decision::Accept, ctx);
+        if let Some(conflict) = &judge.conflict {
+            return ctx.toast(conflict.refusal());
+        }
+        match judge.choice() {
+            Some(decision) => self.decide(decision, ctx),
+            None => {
+                ctx.toast("No hunk is chosen. Space chooses the one under the cursor; d denies all of them")
+            }
+        }
     }
 
     pub(super) fn judge_mode(&mut self, mode: Mode) {
@@ -115,13 +224,21 @@ impl State {
         }
         judge.editor = match mode {
             Mode::Editing => {
-                let mut editor = Editor::new(&judge.proposal.after);
+                // What was left out is left out of the text to edit too.
+                let Proposal { before, after, .. } = &judge.proposal;
+                let mut editor = Editor::new(&hunks::apply(before, after, &judge.hunks, &judge.chosen));
                 let first = judge.rows.iter().find(|row| row.kind == DiffKind::Added);
                 editor.set_cursor(first.map_or(0, |row| row.number.saturating_sub(1)), 0);
                 editor
             }
+            Mode::Rule => {
+                let path = judge.proposal.path.clone();
+                let lasts = Lasts::CHOICES[1];
+                Editor::new(&Rule { path, most: None, lasts }.to_string())
+            }
             Mode::Judging | Mode::Reason | Mode::Aside => Editor::default(),
         };
+        judge.wrong = None;
         judge.mode = mode;
     }
 
@@ -130,9 +247,34 @@ impl State {
         let decision = match judge.mode {
             Mode::Reason => Decision::Deny { reason: judge.editor.text().trim().to_string() },
             Mode::Editing => Decision::AcceptEdited { after: judge.editor.text() },
+            Mode::Rule => return self.confirm_rule(ctx),
             Mode::Judging | Mode::Aside => return,
         };
-        self.decide(decision, ctx);
+        match &judge.conflict {
+            Some(conflict) if !matches!(decision, Decision::Deny { .. }) => ctx.toast(conflict.refusal()),
+            _ => self.decide(decision, ctx),
+        }
+    }
+
+    /// Takes the rule as it stands, and by it the edit that waits if all of it is chosen.
+    fn confirm_rule(&mut self, ctx: &mut Ctx<'_>) {
+        let open = self.is_open();
+        let Some(judge) = &mut self.judge else { return };
+        let rule = match Rule::parse(&judge.editor.text()) {
+            Ok(rule) => rule,
+            Err(wrong) => return judge.wrong = Some(wrong),
+        };
+        if !open {
+            return ctx.toast(NOT_READY);
+        }
+        judge.mode = Mode::Judging;
+        let whole = judge.taken() == judge.hunks.len() && judge.conflict.is_none();
+        let call_id = judge.proposal.call_id.clone();
+        ctx.toast(format!("Rule taken: {rule}. /rules lists and revokes"));
+        match whole {
+            true => self.feed(Input::DecidedByRule { call_id, rule }, ctx),
+            false => self.feed(Input::TakeRule(rule), ctx),
+        }
     }
 
     pub(super) fn decide(&mut self, decision: Decision, ctx: &mut Ctx<'_>) {
@@ -141,73 +283,66 @@ impl State {
             return ctx.toast(NOT_READY);
         }
         let Some(judge) = self.judge.take() else { return };
-        count(&mut ctx.facts.counts, &judge.proposal, &decision);
-        if !matches!(decision, Decision::Deny { .. }) {
-            ctx.post(PaneMsg::Pr(pr::Msg::Accepted { edits: 1, lines: added(&judge.rows) }));
-        }
         let call_id = judge.proposal.call_id;
         self.feed(Input::Decided { call_id, decision }, ctx);
-        self.tell_pr(ctx);
     }
 
-    pub(super) fn scroll_diff(&mut self, by: isize) {
-        if let Some(judge) = &mut self.judge {
-            let last = judge.rows.len().saturating_sub(1);
-            judge.scroll = judge.scroll.saturating_add_signed(by).min(last);
+    /// Moves within the diff.
+    pub(super) fn move_diff(&mut self, by: DiffMove, ctx: &Ctx<'_>) {
+        let height = usize::from(ctx.size.1 * 3 / 5).saturating_sub(2).max(1);
+        let Some(judge) = &mut self.judge else { return };
+        let row = judge.cursor;
+        match by {
+            DiffMove::Row(by) => judge.go(row.saturating_add_signed(by), height),
+            DiffMove::Page(by) => judge.go(row.saturating_add_signed(by * height as isize), height),
+            DiffMove::Hunk(by) => judge.go_hunk(by, height),
+            DiffMove::Sideways(by) => judge.column = judge.column.saturating_add_signed(by).min(400),
         }
     }
+
+    pub(super) fn toggle_hunk(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(judge) = &mut self.judge else { return };
+        if judge.view == View::Yours {
+            return ctx.toast("This is your own change. t goes back to the proposal");
+        }
+        judge.toggle();
+    }
+
+    pub(super) fn next_ending(&mut self) {
+        if let Some(judge) = &mut self.judge {
+            judge.next_ending();
+        }
+    }
+}
+
+/// A move within the diff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiffMove {
+    Row(isize),
+    Page(isize),
+    Hunk(isize),
+    Sideways(isize),
 }
 
 /// Counts a decision.
 pub(super) fn count(counts: &mut Counts, proposal: &Proposal, decision: &Decision) {
     match decision {
         Decision::AcceptEdited { after } if *after != proposal.after => counts.edits_changed += 1,
-        Decision::Accept | Decision::AcceptEdited { .. } => counts.edits_accepted += 1,
+        Decision::Accept | Decision::AcceptEdited { .. } | Decision::AcceptPart { .. } => {
+            counts.edits_accepted += 1;
+        }
         Decision::Deny { .. } => counts.edits_denied += 1,
     }
 }
 
-/// Gives the lines that a proposal adds, without the words marked in them: cheap enough for a whole log.
-pub(super) fn added_lines(before: &str, after: &str) -> Vec<String> {
-    let diff = TextDiff::from_lines(before, after);
+/// Gives the lines that a decision adds of the model's: those that stand in proposal and written text.
+pub(super) fn added_lines(proposal: &Proposal, decision: &Decision) -> Vec<String> {
+    let written = match decision {
+        Decision::AcceptPart { after, .. } => after,
+        Decision::Accept | Decision::AcceptEdited { .. } => &proposal.after,
+        Decision::Deny { .. } => return Vec::new(),
+    };
+    let diff = TextDiff::from_lines(proposal.before.as_str(), written.as_str());
     let added = diff.iter_all_changes().filter(|change| change.tag() == ChangeTag::Insert);
     added.map(|change| change.value().trim_end_matches('\n').to_string()).collect()
-}
-
-/// Gives the lines that the model wrote, for the fact sheet of the pull request.
-fn added(rows: &[DiffRow]) -> Vec<String> {
-    let of_model = rows.iter().filter(|row| row.kind == DiffKind::Added);
-    of_model.map(|row| row.parts.iter().map(|(_, text)| text.as_str()).collect()).collect()
-}
-
-/// Makes the rows of a diff, with the changed words of changed lines marked.
-pub(super) fn diff(before: &str, after: &str) -> Vec<DiffRow> {
-    let diff = TextDiff::from_lines(before, after);
-    let mut rows = Vec::new();
-    let mut seen = 0;
-    for group in diff.grouped_ops(CONTEXT) {
-        let start = group.first().map_or(0, |op| op.old_range().start);
-        if start > seen {
-            let left = start - seen;
-            let text = format!("{left} unchanged line{}", if left == 1 { "" } else { "s" });
-            rows.push(DiffRow { kind: DiffKind::Gap, number: 0, parts: vec![(Emphasis::Plain, text)] });
-        }
-        seen = group.last().map_or(seen, |op| op.old_range().end);
-        for op in &group {
-            rows.extend(diff.iter_inline_changes(op).map(|change| {
-                let (kind, index) = match change.tag() {
-                    ChangeTag::Equal => (DiffKind::Same, change.new_index()),
-                    ChangeTag::Insert => (DiffKind::Added, change.new_index()),
-                    ChangeTag::Delete => (DiffKind::Removed, change.old_index()),
-                };
-                let part = |(changed, text): (bool, std::borrow::Cow<'_, str>)| {
-                    let emphasis = if changed { Emphasis::Changed } else { Emphasis::Plain };
-                    (emphasis, text.trim_end_matches('\n').to_string())
-                };
-                let parts = change.iter_strings_lossy().map(part).collect();
-                DiffRow { kind, number: index.map_or(0, |index| index + 1), parts }
-            }));
-        }
-    }
-    rows
 }

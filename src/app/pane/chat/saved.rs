@@ -2,19 +2,17 @@
 //! messages, cards, counts and approvals are rebuilt from the session log, which is read after the first frame. Until it is
 //! in, and until tools are loaded, what the person sends waits in the queue.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::judge::{self, Judge, Mode};
+use super::judge::{Judge, Mode};
 use super::{Card, CardState, Details, Item, ItemKind, Machinery, State, Tone, items};
-use crate::agent::data::{Decision, Entry, Proposal, Role};
+use crate::agent::data::{Entry, Role};
 use crate::agent::machine::{Input, Machine, Provider};
 use crate::app::editor::Editor;
-use crate::app::msg::PaneMsg;
-use crate::app::pane::{Ctx, pr};
+use crate::app::pane::Ctx;
 use crate::session::data::{Earlier, Entry as Logged};
+use crate::tools::data::Artifact;
 use crate::util::blame::Report;
 
 /// Whether the messages of earlier runs are here.
@@ -36,7 +34,9 @@ pub(super) struct SavedJudge {
     mode: Mode,
     text: String,
     cursor: (usize, usize),
-    scroll: usize,
+    row: usize,
+    #[serde(default)]
+    chosen: Vec<bool>,
 }
 
 impl SavedJudge {
@@ -46,7 +46,8 @@ impl SavedJudge {
             mode: judge.mode,
             text: judge.editor.text(),
             cursor: judge.editor.cursor(),
-            scroll: judge.scroll,
+            row: judge.cursor,
+            chosen: judge.chosen.clone(),
         }
     }
 
@@ -56,7 +57,10 @@ impl SavedJudge {
             judge.mode = self.mode;
             judge.editor = Editor::new(&self.text);
             judge.editor.set_cursor(self.cursor.0, self.cursor.1);
-            judge.scroll = self.scroll.min(judge.rows.len().saturating_sub(1));
+            judge.cursor = self.row.min(judge.rows.len().saturating_sub(1));
+            if self.chosen.len() == judge.chosen.len() {
+                judge.chosen = self.chosen;
+            }
         }
     }
 }
@@ -162,40 +166,33 @@ impl State {
 
     /// Shows and counts what the log says.
     fn retell(&mut self, earlier: &Earlier, ctx: &mut Ctx<'_>) {
-        let mut proposals: BTreeMap<&str, &Proposal> = BTreeMap::new();
-        let (mut edits, mut lines) = (0, Vec::new());
         for logged in &earlier.entries {
             let entry = match logged {
                 Logged::Chat { entry } => entry,
-                Logged::Tool { call_id, summary, .. } => {
+                Logged::Tool { call_id, summary, artifacts } => {
                     items::summarise(&mut self.items, call_id, summary);
+                    for artifact in artifacts {
+                        if let Artifact::Edit { receipt } = artifact {
+                            self.edit_written(call_id, receipt);
+                        }
+                    }
                     continue;
                 }
                 _ => continue,
             };
             items::fold(&mut self.items, entry);
-            match entry {
-                Entry::Message { message } if message.role == Role::Assistant => {
-                    ctx.facts.assistant_said.push(message.content.clone());
-                    ctx.facts.counts.turns += 1;
-                }
-                Entry::Proposed { proposal } => drop(proposals.insert(&proposal.call_id, proposal)),
-                Entry::Decided { call_id, decision } => {
-                    let Some(proposal) = proposals.remove(call_id.as_str()) else { continue };
-                    judge::count(&mut ctx.facts.counts, proposal, decision);
-                    if !matches!(decision, Decision::Deny { .. }) {
-                        edits += 1;
-                        lines.extend(judge::added_lines(&proposal.before, &proposal.after));
-                    }
-                }
-                _ => {}
+            self.tally(entry, ctx);
+            if let Entry::Message { message } = entry
+                && message.role == Role::Assistant
+            {
+                ctx.facts.assistant_said.push(message.content.clone());
+                ctx.facts.counts.turns += 1;
             }
         }
         if self.models.is_empty() && ctx.facts.counts.turns > 0 {
             self.models.push(earlier.model.clone());
         }
         ctx.facts.counts.models.clone_from(&self.models);
-        ctx.post(PaneMsg::Pr(pr::Msg::Accepted { edits, lines }));
         self.tell_pr(ctx);
     }
 

@@ -622,3 +622,195 @@ fn decisions_are_recorded() {
     });
     assert!(recorded);
 }
+
+/// A proposal of three hunks.
+pub(crate) fn three_hunks() -> Proposal {
+    let before = "import mlx.core as mx\nimport mlx.nn as nn\n\n\nclass MLP(nn.Module):\n    def __init__(self, args):\n        super().__init__()\n        self.up = nn.Linear(args.dim, args.hidden)\n\n    def __call__(self, x):\n        return self.up(x)\n\n\nclass Model(nn.Module):\n    def __init__(self, args):\n        self.mlp = MLP(args)\n";
+    let after = before
+        .replace("import mlx.nn as nn\n", "import mlx.nn as nn\nimport numpy as np\n")
+        .replace("args.hidden)", "args.hidden, bias=False)")
+        .replace("self.mlp = MLP(args)", "super().__init__()\n        self.mlp = MLP(args)");
+    let title = "edit mlx_lm/models/arcee.py +4 -1".into();
+    Proposal { title, before: before.into(), after, ..proposal() }
+}
+
+/// A conversation up to an edit of three hunks.
+pub(crate) fn with_hunks(size: (u16, u16)) -> Script {
+    let mut script = Script::ready(size, Provider::Endpoint);
+    script.type_text("port it");
+    script.keys("enter");
+    script.calls(1, "e1", "edit_port", "{}");
+    script.chat(Msg::Prepared { call_id: "e1".into(), prepared: Prepared::Propose(three_hunks()) });
+    script.now += 1000;
+    script
+}
+
+fn written(script: &mut Script) -> Option<String> {
+    script.jobs().into_iter().find_map(|(_, job)| match job {
+        Job::Run { run } => run.approved.map(|edit| edit.after),
+        _ => None,
+    })
+}
+
+fn told(script: &Script) -> String {
+    let messages = script.pane().machine.messages();
+    let last = messages.iter().rev().find(|message| message.role == crate::agent::data::Role::Tool);
+    last.map(|message| message.content.clone()).unwrap_or_default()
+}
+
+#[test]
+fn hunks_are_chosen_one_by_one_and_the_model_hears_which_were_left() {
+    let mut script = with_hunks((80, 24));
+    script.jobs();
+    // The second hunk is left out.
+    script.keys("n space");
+    assert_eq!(script.pane().judge.as_ref().map(|judge| judge.chosen.clone()), Some(vec![true, false, true]));
+    script.keys("A");
+    let text = written(&mut script).expect("written");
+    assert!(text.contains("import numpy") && text.contains("args.hidden)") && !text.contains("bias=False"));
+    script.ends("e1", "wrote it", "Applied: mlx_lm/models/arcee.py +3 -0.");
+    let told = told(&script);
+    assert!(
+        told.contains("took 2 of 3 hunks")
+            && told.contains("+        self.up = nn.Linear(args.dim, args.hidden, bias=False)"),
+        "{told}"
+    );
+    assert!(told.contains("@@ -8,1 +9,1 @@ MLP.__init__"), "{told}");
+    assert!(script.app.facts.counts.edits_accepted == 1 && script.app.facts.counts.edits_changed == 0);
+}
+
+#[test]
+fn nothing_chosen_is_nothing_accepted() {
+    let mut script = with_hunks((80, 24));
+    script.jobs();
+    script.keys("space n space n space a");
+    assert_eq!(written(&mut script), None);
+    let toast = script.app.facts.toast.as_ref().map(|toast| toast.text.clone()).unwrap_or_default();
+    assert!(toast.starts_with("No hunk is chosen"), "{toast}");
+    script.keys("space a");
+    assert!(written(&mut script).is_some_and(|text| text.contains("super().__init__()\n        self.mlp")));
+}
+
+#[test]
+fn a_choice_of_hunks_survives_a_kill() {
+    let mut script = with_hunks((80, 24));
+    script.keys("n space");
+    let mut again = resumed(&script);
+    again.chat(earlier(&script));
+    again.chat(Msg::Ready(Box::new(setup(Provider::Endpoint))));
+    again.now += 1000;
+    again.jobs();
+    again.keys("a");
+    assert!(written(&mut again).is_some_and(|text| !text.contains("bias=False")));
+}
+
+#[test]
+fn editing_begins_with_what_is_chosen() {
+    let mut script = with_hunks((80, 24));
+    script.jobs();
+    script.keys("n space e ctrl-s");
+    assert!(written(&mut script).is_some_and(|text| !text.contains("bias=False") && text.contains("numpy")));
+}
+
+#[test]
+fn a_file_that_changed_meanwhile_is_never_written_over() {
+    let mut script = with_hunks((80, 24));
+    let watched = script.jobs().into_iter().any(|(_, job)| matches!(job, Job::WatchEdit { .. }));
+    assert!(watched, "the file is watched while the person judges");
+    // The person changes what the second hunk changes, and something else.
+    let mine =
+        three_hunks().before.replace("args.hidden)", "args.width)").replace("class Model", "class Mine");
+    script.chat(Msg::FileNow { call_id: "e1".into(), present: Some(mine.clone()) });
+    script.keys("a");
+    script.keys("e ctrl-s esc");
+    script.keys("r enter");
+    assert_eq!(written(&mut script), None, "no way of accepting writes over it");
+    assert_eq!(script.pane().contexts(), ["conflict", "approval"]);
+    script.keys("R");
+    let judge = script.pane().judge.as_ref().expect("it waits again");
+    assert_eq!(
+        (judge.conflict.is_none(), judge.hunks.len(), judge.proposal.before.as_str()),
+        (true, 2, mine.as_str())
+    );
+    script.now += 1000;
+    script.keys("a");
+    let text = written(&mut script).expect("written");
+    assert!(
+        text.contains("args.width)") && text.contains("class Mine") && text.contains("import numpy"),
+        "{text}"
+    );
+    script.ends("e1", "wrote it", "Applied: x.");
+    assert!(
+        told(&script).contains("no longer fit and were not written") && told(&script).contains("bias=False")
+    );
+}
+
+#[test]
+fn a_change_that_is_undone_again_is_no_conflict() {
+    let mut script = with_hunks((80, 24));
+    script.chat(Msg::FileNow { call_id: "e1".into(), present: None });
+    assert!(script.pane().judge.as_ref().is_some_and(|judge| judge.conflict.is_some()));
+    script.chat(Msg::FileNow { call_id: "e1".into(), present: Some(three_hunks().before) });
+    script.jobs();
+    script.keys("a");
+    assert_eq!(written(&mut script), Some(three_hunks().after));
+}
+
+#[test]
+fn a_rule_is_shown_edited_taken_listed_and_revoked() {
+    let mut script = with_hunks((80, 24));
+    script.jobs();
+    script.keys("r");
+    let text =
+        |script: &Script| script.pane().judge.as_ref().map(|judge| judge.editor.text()).unwrap_or_default();
+    assert_eq!(text(&script), "allow edits of mlx_lm/models/arcee.py for 30 minutes");
+    script.keys("tab");
+    assert_eq!(text(&script), "allow edits of mlx_lm/models/arcee.py until I quit");
+    script.type_text(" or so");
+    script.keys("enter");
+    assert_eq!(written(&mut script), None);
+    assert!(script.pane().judge.as_ref().is_some_and(|judge| judge.wrong.is_some()));
+    (0..6).for_each(|_| script.keys("backspace"));
+    script.keys("enter");
+    assert_eq!(written(&mut script), Some(three_hunks().after));
+    let by = script.pane().items.iter().find_map(|item| match &item.kind {
+        ItemKind::Tool(card) => Some((card.note.clone(), card.diff.is_empty())),
+        _ => None,
+    });
+    let by = by.expect("a card");
+    assert_eq!(by, ("by rule “allow edits of mlx_lm/models/arcee.py until I quit”".into(), false));
+    script.ends("e1", "wrote it", "Applied: x.");
+    // The next edit of the file is written at once.
+    script.calls(2, "e2", "edit_port", "{}");
+    let second = Proposal { call_id: "e2".into(), ..three_hunks() };
+    script.jobs();
+    script.chat(Msg::Prepared { call_id: "e2".into(), prepared: Prepared::Propose(second) });
+    assert!(written(&mut script).is_some() && script.pane().judge.is_none());
+    script.ends("e2", "wrote it", "Applied: x.");
+    script.type_text("/rules");
+    script.keys("enter");
+    assert_eq!(script.pane().contexts(), ["rules", "layer"]);
+    script.keys("d");
+    assert_eq!(script.pane().machine.policy().in_force(script.now).count(), 0);
+    script.keys("esc");
+    script.calls(3, "e3", "edit_port", "{}");
+    let third = Proposal { call_id: "e3".into(), ..three_hunks() };
+    script.chat(Msg::Prepared { call_id: "e3".into(), prepared: Prepared::Propose(third) });
+    assert!(script.pane().judge.is_some(), "it is asked for again");
+}
+
+#[test]
+fn the_mode_is_cycled_by_a_key_and_kept_in_the_session() {
+    let mut script = Script::ready((80, 24), Provider::Endpoint);
+    script.keys("alt-m");
+    let mode = |script: &Script| script.pane().machine.policy().mode.name();
+    assert_eq!(mode(&script), "auto-edit");
+    let mut again = resumed(&script);
+    again.chat(earlier(&script));
+    assert_eq!(mode(&again), "auto-edit");
+    script.keys("alt-m");
+    assert_eq!(mode(&script), "read-only");
+    script.type_text("/mode");
+    script.keys("enter");
+    assert_eq!(mode(&script), "ask");
+}

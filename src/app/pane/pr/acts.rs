@@ -226,6 +226,7 @@ impl State {
             PersonStep::Say { .. }
             | PersonStep::Approve
             | PersonStep::ApproveEdited { .. }
+            | PersonStep::ApprovePart { .. }
             | PersonStep::Deny { .. } => {}
         }
     }

@@ -13,6 +13,8 @@ use crate::util::text::{neutralise, one_line, truncate};
 /// Rows of a person's message, or lines of a tool's output, that are shown before the rest is counted.
 const LONG_MESSAGE: usize = 24;
 const LONG_OUTPUT: usize = 60;
+/// Rows that are shown of an edit that was written without asking.
+const SHORT_DIFF: usize = 12;
 /// How much of a running thought is shown.
 const THOUGHT: usize = 240;
 
@@ -94,18 +96,34 @@ fn tool(card: &Card, width: u16, details: Details, theme: &Theme) -> Vec<Line<'s
         CardState::Denied => ("✗", theme.warn),
         CardState::Failed => ("✗", theme.fail),
         CardState::Interrupted => ("■", theme.warn),
+        CardState::TakenBack => ("↶", theme.warn),
     };
     let room = usize::from(width).saturating_sub(2);
     let title = truncate(&one_line(&card.title), room);
     let left = room.saturating_sub(unicode_width::UnicodeWidthStr::width(title.as_str()) + 3);
     let mut spans = vec![Span::styled(format!("{glyph} "), style), Span::styled(title, theme.strong)];
-    if !card.summary.is_empty() && left > 8 {
+    let said: Vec<&str> =
+        [card.summary.as_str(), card.note.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
+    if !said.is_empty() && left > 8 {
         spans.push(Span::styled(" · ", theme.dim));
-        spans.push(Span::styled(truncate(&one_line(&card.summary), left), theme.dim));
+        spans.push(Span::styled(truncate(&one_line(&said.join(" · ")), left), theme.dim));
     }
     let mut rows = vec![Line::from(spans)];
+    rows.extend(written(card, (width, details), theme));
     if details.shown() {
         rows.extend(output(&card.output, width, theme));
+    }
+    rows
+}
+
+/// What was written without asking: its first lines, all of them with the details.
+fn written(card: &Card, (width, details): (u16, Details), theme: &Theme) -> Vec<Line<'static>> {
+    let mut rows = super::judge::diff_lines(&card.diff, width, theme);
+    let most = if details.shown() { rows.len() } else { SHORT_DIFF };
+    if rows.len() > most {
+        let more = rows.len() - most + 1;
+        rows.truncate(most - 1);
+        rows.push(Line::styled(format!("  │ … {more} more rows; Ctrl-O shows them"), theme.dim));
     }
     rows
 }

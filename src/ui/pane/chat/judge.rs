@@ -1,21 +1,32 @@
-//! The approval: title, diff in a bounded, scrollable box, and the field in which the person says why not or edits.
+//! The approval: title, diff in a bounded, scrollable box, and the field in which the person says why not, edits, or writes a
+//! rule.
+
+mod diff;
+
+pub use diff::lines as diff_lines;
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
-use crate::app::pane::chat::{DiffKind, DiffRow, Emphasis, Judge, Mode};
+use crate::agent::data::policy::{Lasts, Rule};
+use crate::app::pane::chat::{Judge, Mode, View};
 use crate::theme::Theme;
 use crate::ui::Canvas;
 use crate::ui::widget::editor::{self, Focus};
-use crate::util::text::{neutralise, one_line, truncate};
+use crate::util::text::{one_line, truncate};
+
+/// From this width the person's own change, or the reference, stands beside the proposal.
+const BESIDE: u16 = 140;
 
 /// Gives how many rows the box takes of what is left: the whole diff if it fits in three fifths.
 pub fn rows(judge: &Judge, left: Rect) -> u16 {
     let most = (left.height * 3 / 5).max(left.height.min(6));
+    let above = 1 + usize::from(judge.conflict.is_some());
     let wanted = match judge.mode {
-        Mode::Judging => judge.rows.len() + 1,
-        Mode::Reason => judge.rows.len() + 4,
+        Mode::Judging => judge.shown().len() + above,
+        Mode::Reason => judge.shown().len() + above + 3,
+        Mode::Rule => judge.shown().len() + above + 4,
         Mode::Editing => usize::from(u16::MAX),
         Mode::Aside => 2,
     };
@@ -30,6 +41,11 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, area: Rect, judge: &Judge) {
     let theme = canvas.theme;
     canvas.frame.render_widget(title(judge, area.width, theme), Rect { height: 1, ..area });
     let mut left = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    if let Some(conflict) = judge.conflict.as_ref().filter(|_| judge.mode != Mode::Aside) {
+        let words = truncate(&format!("! {}", conflict.words()), usize::from(area.width));
+        canvas.frame.render_widget(Line::styled(words, theme.warn), Rect { height: 1, ..left });
+        left = Rect { y: left.y + 1, height: left.height - 1, ..left };
+    }
     match judge.mode {
         Mode::Aside => {
             let words = "  Ctrl-T goes back to it";
@@ -37,16 +53,26 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, area: Rect, judge: &Judge) {
         }
         Mode::Editing => field(canvas, left, judge),
         Mode::Reason => {
-            let rows = left.height.min(3);
-            left.height -= rows;
-            diff(canvas, left, judge);
-            let below = Rect { y: left.y + left.height, height: rows, ..left };
+            let below = part(&mut left, 3);
+            changes(canvas, left, judge);
             let words = "Why not? The model reads it. Enter denies, Esc goes back";
             canvas.frame.render_widget(Line::styled(words, theme.dim), Rect { height: 1, ..below });
-            field(canvas, Rect { y: below.y + 1, height: rows - 1, ..below }, judge);
+            field(canvas, Rect { y: below.y + 1, height: below.height.saturating_sub(1), ..below }, judge);
         }
-        Mode::Judging => diff(canvas, left, judge),
+        Mode::Rule => {
+            let below = part(&mut left, 4);
+            changes(canvas, left, judge);
+            rule(canvas, below, judge);
+        }
+        Mode::Judging => changes(canvas, left, judge),
     }
+}
+
+/// Takes rows off the bottom.
+fn part(left: &mut Rect, rows: u16) -> Rect {
+    let rows = rows.min(left.height);
+    left.height -= rows;
+    Rect { y: left.y + left.height, height: rows, ..*left }
 }
 
 fn title(judge: &Judge, width: u16, theme: &Theme) -> Line<'static> {
@@ -55,10 +81,15 @@ fn title(judge: &Judge, width: u16, theme: &Theme) -> Line<'static> {
         true => String::new(),
         false => format!(" +{} −{} ", judge.added, judge.removed),
     };
+    let (taken, all) = (judge.taken(), judge.hunks.len());
     let room = usize::from(width).saturating_sub(counts.width() + 3);
-    let words = match judge.mode {
-        Mode::Editing => format!("editing {}: Ctrl-S accepts your text, Esc goes back", judge.proposal.path),
-        Mode::Judging | Mode::Reason | Mode::Aside => format!("{}: accept?", judge.proposal.title),
+    let words = match (judge.mode, judge.view) {
+        (Mode::Editing, _) => {
+            format!("editing {}: Ctrl-S accepts your text, Esc goes back", judge.proposal.path)
+        }
+        (_, View::Yours) => format!("your change of {} since: t goes back", judge.proposal.path),
+        _ if all == 1 => format!("{}: accept?", judge.proposal.title),
+        _ => format!("{}: accept {taken} of {all} hunks?", judge.proposal.title),
     };
     Line::from(vec![
         Span::styled("? ", theme.warn),
@@ -67,44 +98,45 @@ fn title(judge: &Judge, width: u16, theme: &Theme) -> Line<'static> {
     ])
 }
 
-fn diff(canvas: &mut Canvas<'_, '_>, area: Rect, judge: &Judge) {
-    let height = usize::from(area.height);
-    if height == 0 {
-        return;
-    }
-    let hidden = judge.rows.len() > height;
-    let shown = if hidden { height - 1 } else { height };
-    let first = judge.scroll.min(judge.rows.len().saturating_sub(shown));
-    for (at, row) in judge.rows.iter().skip(first).take(shown).enumerate() {
-        let y = area.y + u16::try_from(at).unwrap_or(0);
-        let line = diff_row(row, area.width, canvas.theme);
-        canvas.frame.render_widget(line, Rect { y, height: 1, ..area });
-    }
-    if hidden {
-        let last = (first + shown).min(judge.rows.len());
-        let words = format!("  rows {}–{last} of {}", first + 1, judge.rows.len());
-        let y = area.y + area.height - 1;
-        canvas.frame.render_widget(Line::styled(words, canvas.theme.dim), Rect { y, height: 1, ..area });
+/// Draws the change: beside the person's own one where there is one and room for both.
+fn changes(canvas: &mut Canvas<'_, '_>, area: Rect, judge: &Judge) {
+    let beside = judge.conflict.as_ref().filter(|_| area.width >= BESIDE && judge.view == View::Proposal);
+    let Some(conflict) = beside else { return diff::draw(canvas, area, judge) };
+    let width = area.width / 2;
+    diff::draw(canvas, Rect { width, ..area }, judge);
+    let right = Rect { x: area.x + width + 1, width: area.width - width - 1, ..area };
+    diff::beside(canvas, right, ("your change since", &conflict.yours), judge);
+    for y in area.y..area.bottom() {
+        canvas.frame.buffer_mut().set_string(area.x + width, y, "│", canvas.theme.border);
     }
 }
 
-fn diff_row(row: &DiffRow, width: u16, theme: &Theme) -> Line<'static> {
-    let (sign, plain, changed) = match row.kind {
-        DiffKind::Same => (' ', theme.text, theme.text),
-        DiffKind::Added => ('+', theme.add, theme.add_word),
-        DiffKind::Removed => ('-', theme.del, theme.del_word),
-        DiffKind::Gap => ('⋯', theme.hunk, theme.hunk),
+fn rule(canvas: &mut Canvas<'_, '_>, area: Rect, judge: &Judge) {
+    let theme = canvas.theme;
+    let words = "By this rule its edits need not be asked for. Change it as you like; Esc goes back";
+    let width = usize::from(area.width);
+    canvas.frame.render_widget(Line::styled(truncate(words, width), theme.dim), Rect { height: 1, ..area });
+    let below = match (&judge.wrong, Rule::parse(&judge.editor.text())) {
+        (Some(wrong), _) => Line::styled(truncate(wrong, width), theme.fail),
+        (None, Err(_)) => Line::styled("Not a rule yet", theme.warn),
+        (None, Ok(rule)) => Line::styled(truncate(&ends(&rule), width), theme.dim),
     };
-    let number = if row.number > 0 { format!("{:>4} ", row.number) } else { "     ".into() };
-    let mut spans = vec![Span::styled(number, theme.gutter), Span::styled(format!("{sign} "), plain)];
-    let mut room = usize::from(width).saturating_sub(7);
-    for (emphasis, text) in &row.parts {
-        let style = if *emphasis == Emphasis::Changed { changed } else { plain };
-        let text = truncate(&neutralise(text), room);
-        room = room.saturating_sub(text.width());
-        spans.push(Span::styled(text, style));
+    if area.height > 2 {
+        canvas.frame.render_widget(below, Rect { y: area.bottom() - 1, height: 1, ..area });
     }
-    Line::from(spans)
+    field(canvas, Rect { y: area.y + 1, height: area.height.saturating_sub(2).max(1), ..area }, judge);
+}
+
+/// Says how a rule ends.
+pub fn ends(rule: &Rule) -> String {
+    match rule.lasts {
+        Lasts::Turn => "It ends when the model has answered.".into(),
+        Lasts::Minutes { minutes } => {
+            format!("It ends {minutes} minutes after you take it, or when you quit.")
+        }
+        Lasts::Run => "It ends when you quit.".into(),
+        Lasts::Session => "It counts again when this session is resumed, until you revoke it.".into(),
+    }
 }
 
 fn field(canvas: &mut Canvas<'_, '_>, area: Rect, judge: &Judge) {

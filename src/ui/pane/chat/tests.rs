@@ -6,7 +6,7 @@ use ratatui::backend::TestBackend;
 use crate::agent::data::{Entry, FailureKind, Message, StreamEvent, StreamFailure};
 use crate::app::facts::DemoFacts;
 use crate::app::pane::chat::Provider;
-use crate::app::pane::chat::tests::{Script, with_proposal};
+use crate::app::pane::chat::tests::{Script, three_hunks, with_hunks, with_proposal};
 use crate::session::data::Earlier;
 use crate::theme::Theme;
 use crate::ui::{self, ViewCache};
@@ -56,6 +56,73 @@ fn an_empty_conversation() {
 fn an_edit_that_waits() {
     insta::assert_snapshot!("approval_80x24", shown(&with_proposal(SMALL), SMALL));
     insta::assert_snapshot!("approval_200x60", shown(&with_proposal(LARGE), LARGE));
+}
+
+#[test]
+fn hunks_one_of_them_left_out() {
+    for (size, name) in [(SMALL, "hunks_80x24"), (LARGE, "hunks_200x60")] {
+        let mut script = with_hunks(size);
+        script.keys("n space");
+        insta::assert_snapshot!(name, shown(&script, size));
+    }
+}
+
+#[test]
+fn a_conflict_small_and_with_both_changes_side_by_side() {
+    let mine = three_hunks().before.replace("args.hidden)", "args.width)");
+    let conflict = crate::app::pane::chat::Msg::FileNow { call_id: "e1".into(), present: Some(mine) };
+    let mut script = with_hunks(SMALL);
+    script.chat(conflict.clone());
+    insta::assert_snapshot!("conflict_80x24", shown(&script, SMALL));
+    script.keys("t");
+    insta::assert_snapshot!("conflict_yours_80x24", shown(&script, SMALL));
+    let mut script = with_hunks(LARGE);
+    script.chat(conflict);
+    script.keys("z");
+    insta::assert_snapshot!("conflict_200x60", Screen::new(LARGE).draw(&script));
+}
+
+#[test]
+fn a_rule_being_written_and_the_list_of_rules() {
+    let mut script = with_hunks(SMALL);
+    script.keys("r");
+    insta::assert_snapshot!("rule_80x24", shown(&script, SMALL));
+    script.keys("enter");
+    script.type_text("/rules");
+    script.keys("enter");
+    insta::assert_snapshot!("rules_80x24", shown(&script, SMALL));
+}
+
+#[test]
+fn an_edit_that_was_written_without_asking_shows_its_diff() {
+    for (size, name) in [(SMALL, "auto_80x24"), (LARGE, "auto_200x60")] {
+        let mut script = Script::ready(size, Provider::Endpoint);
+        script.keys("alt-m");
+        script.type_text("port it");
+        script.keys("enter");
+        script.calls(1, "e1", "edit_port", "{}");
+        let prepared = crate::tools::data::Prepared::Propose(three_hunks());
+        script.chat(crate::app::pane::chat::Msg::Prepared { call_id: "e1".into(), prepared });
+        script.ends("e1", "wrote mlx_lm/models/arcee.py +4 -1", "Applied: x.");
+        script.app.facts.toast = None;
+        insta::assert_snapshot!(name, shown(&script, size));
+    }
+}
+
+#[test]
+fn long_lines_are_read_by_scrolling_sideways() {
+    let mut script = with_hunks(SMALL);
+    let long = format!("x = 1\ny = \"{}end\"\n", "0123456789".repeat(12));
+    let proposal = crate::agent::data::Proposal { before: "x = 1\n".into(), after: long, ..three_hunks() };
+    script.keys("d enter");
+    script.calls(2, "e2", "edit_port", "{}");
+    let proposal = crate::agent::data::Proposal { call_id: "e2".into(), ..proposal };
+    let prepared = crate::tools::data::Prepared::Propose(proposal);
+    script.chat(crate::app::pane::chat::Msg::Prepared { call_id: "e2".into(), prepared });
+    let mut screen = Screen::new(SMALL);
+    assert!(!screen.draw(&script).contains("end\""), "the line is longer than the screen");
+    script.keys("l l l l l l l l");
+    assert!(screen.draw(&script).contains("end\""));
 }
 
 #[test]
