@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{Common, output};
-use crate::config::{Home, MlxLmSource, Provider, PushMode, Setting, Settings, Source};
+use crate::config::{Home, MlxLmSource, PushMode, Setting, Settings, Source};
 use crate::runtime::{self, DemoOptions, Mode, Options, Start, demo};
 use crate::session::data::Header;
 use crate::util::blame::Report;
@@ -23,9 +23,7 @@ pub struct Args {
 /// A recording fits one baseline and one endpoint, whatever the person's settings are; its fork is always local.
 fn settle(settings: &mut Settings, model: &str) {
     settings.mlx_lm = Setting { value: MlxLmSource::Pypi, source: Source::Flag("--mlx-lm") };
-    settings.provider = Setting::default(Provider::OpenaiCompatible);
-    settings.model = Setting::default(Some(format!("{model} (recorded)")));
-    settings.api_key = Setting::default(None);
+    settings.answered_by(format!("{model} (recorded)"));
     settings.fork = Setting::default(None);
     settings.push = Setting::default(PushMode::Push);
 }

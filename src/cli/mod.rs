@@ -24,6 +24,7 @@ mod job;
 mod known;
 mod ledger;
 mod lint;
+mod model;
 mod name;
 mod open;
 pub mod output;
@@ -76,7 +77,10 @@ pub struct Common {
     /// The chat's model [env: MLXPORT_MODEL]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Settings")]
     pub model: Option<String>,
-    /// openai-compatible, or manual: you carry text to a web chat and back
+    /// Who answers the chat, as `mlxport model` lists them: NAME, or NAME/MODEL [env: MLXPORT_PROFILE]
+    #[arg(long = "profile", global = true, value_name = "NAME", help_heading = "Settings")]
+    pub model_profile: Option<String>,
+    /// openai-compatible, manual (you carry text to a web chat and back), or mlx-lm (started by mlxport)
     #[arg(long, global = true, value_name = "KIND", help_heading = "Settings")]
     pub provider: Option<String>,
     /// Where mlx-lm comes from: a git URL, a local clone, or pypi
@@ -96,6 +100,7 @@ impl Common {
             base_url: self.base_url.clone(),
             model: self.model.clone(),
             provider: self.provider.clone(),
+            profile: self.model_profile.clone(),
             mlx_lm: self.mlx_lm.clone(),
             verbose: self.verbose,
         };
@@ -129,6 +134,8 @@ enum Command {
     Report(report::Args),
     /// Judge model files by mlx-lm's conventions: what its CI refuses, what reviewers ask
     Lint(lint::Args),
+    /// Show who answers the chat and where each value came from; list, test and key endpoints
+    Model(model::Args),
     /// List the checkpoints of an architecture on the Hub, and ports of it that exist already
     Discover(discover::Args),
     /// Compare config files key by key
@@ -190,6 +197,7 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Golden(args)) => golden::run(args, &common),
         Some(Command::Report(args)) => report::run(args, &common),
         Some(Command::Inventory(args)) => inventory::run(args, &common),
+        Some(Command::Model(args)) => model::run(args, &common),
         Some(Command::Bench(args)) => bench::run(args, &common),
         Some(Command::Discover(args)) => discover::run(args, &common),
         Some(Command::ConfigDiff(args)) => config_diff::run(args, &common),

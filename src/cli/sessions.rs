@@ -89,9 +89,9 @@ fn settings(common: &Common) -> Result<Settings, Report> {
 
 /// What this run knows to be secret; the log was redacted once already.
 fn redactor(settings: &Settings) -> Redactor {
-    let keys = [&settings.api_key.value, &settings.hf_token.value];
-    keys.into_iter()
-        .flatten()
+    settings
+        .secrets()
+        .iter()
         .fold(Redactor::default(), |redactor, key| redactor.secret(key.expose_secret()))
         .folder(settings.home.value.root(), "$HOME_DIR")
 }

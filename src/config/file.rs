@@ -8,10 +8,12 @@ use toml_edit::{Document, Item, TableLike};
 use super::error::ConfigError;
 use crate::util::fs;
 
-/// Every key that config.toml may hold. `keys` is a table of its own, read by the keymap.
-pub(super) const KNOWN: [&str; 15] = [
+/// Every key that config.toml may hold. `keys` is a table of its own, read by the keymap; `profiles` is read below.
+pub(super) const KNOWN: [&str; 17] = [
     "theme",
     "log",
+    "model.profile",
+    "model.review",
     "model.provider",
     "model.base_url",
     "model.api_key",
@@ -54,10 +56,20 @@ pub(super) struct Entry {
     pub line: usize,
 }
 
+/// One `[profiles.NAME]`, its keys not judged yet.
+#[derive(Clone, Debug)]
+pub(super) struct ProfileTable {
+    pub name: String,
+    pub line: usize,
+    pub entries: Vec<(String, Entry)>,
+}
+
 /// config.toml, flattened.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ConfigFile {
     entries: BTreeMap<&'static str, Entry>,
+    /// `[profiles.NAME]`, in the order of the file.
+    pub profiles: Vec<ProfileTable>,
     pub keys: toml::Table,
     pub warnings: Vec<Warning>,
 }
@@ -79,11 +91,13 @@ impl ConfigFile {
             text: error.message().to_string(),
         })?;
         let mut file = Self::default();
+        file.profiles = profiles(doc.as_table(), path, &line_of)?;
         let mut flat = Vec::new();
         flatten(doc.as_table(), "", &mut flat);
         for (key, item, offset) in flat {
             let line = line_of(offset);
             match KNOWN.iter().find(|known| **known == key) {
+                None if key == "profiles" => {}
                 Some(known) => drop(file.entries.insert(known, Entry { item: item.clone(), line })),
                 None => file.warnings.push(Warning {
                     path: path.to_path_buf(),
@@ -102,25 +116,93 @@ impl ConfigFile {
         Ok(file)
     }
 
+    /// Refuses a file with a key in it that others on this machine may read.
+    pub fn refuse_readable_keys(&self, path: &Path) -> Result<(), ConfigError> {
+        let plain = ["model.api_key", "hub.token"].map(|key| (key.to_string(), self.get(key)));
+        let profiles = self.profiles.iter().flat_map(|table| {
+            table
+                .entries
+                .iter()
+                .map(move |(key, entry)| (format!("profiles.{}.{key}", table.name), Some(entry)))
+        });
+        let secret =
+            |key: &str| key.ends_with(".api_key") || key.ends_with(".token") || key.ends_with(".headers");
+        let mut found = plain.into_iter().chain(profiles).filter(|(key, _)| secret(key));
+        let Some((key, line)) = found.find_map(|(key, entry)| Some((key, entry?.line))) else {
+            return Ok(());
+        };
+        match fs::mode(path) {
+            Some(mode) if mode & 0o077 != 0 => {
+                Err(ConfigError::Readable { path: path.to_path_buf(), line, key, mode })
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.get(key)
     }
+}
+
+/// Reads `[profiles.NAME]` tables.
+fn profiles(
+    table: &dyn TableLike,
+    path: &Path,
+    line_of: &dyn Fn(usize) -> usize,
+) -> Result<Vec<ProfileTable>, ConfigError> {
+    let Some(item) = table.get("profiles") else { return Ok(Vec::new()) };
+    let wrong = |key: &str, line: usize, item: &Item| ConfigError::Value {
+        place: format!("{}:{line}", path.display()),
+        key: key.to_string(),
+        wanted: "a table of keys, such as [profiles.work]",
+        found: item.type_name().to_string(),
+    };
+    let at = |table: &dyn TableLike, name: &str| line_of(start(table, name));
+    let Some(all) = item.as_table_like() else {
+        return Err(wrong("profiles", at(table, "profiles"), item));
+    };
+    let mut found = Vec::new();
+    for (name, item) in all.iter() {
+        let line = at(all, name);
+        // Names go into `NAME/MODEL`, into the keychain and onto command lines.
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
+            return Err(ConfigError::Value {
+                place: format!("{}:{line}", path.display()),
+                key: "profiles".into(),
+                wanted: "names of letters, digits, dots, dashes and underscores",
+                found: format!("`{}`", crate::util::text::one_line(name)),
+            });
+        }
+        let own = item.as_table_like().ok_or_else(|| wrong(&format!("profiles.{name}"), line, item))?;
+        let entries =
+            own.iter().map(|(key, item)| (key.to_string(), Entry { item: item.clone(), line: at(own, key) }));
+        found.push(ProfileTable { name: name.to_string(), line, entries: entries.collect() });
+    }
+    Ok(found)
+}
+
+/// Gives where a key stands in the text.
+fn start(table: &dyn TableLike, name: &str) -> usize {
+    let key = table.get_key_value(name).and_then(|(key, _)| key.span());
+    key.or_else(|| table.get(name).and_then(Item::span)).map_or(0, |span| span.start)
 }
 
 fn flatten<'a>(table: &'a dyn TableLike, prefix: &str, out: &mut Vec<(String, &'a Item, usize)>) {
     let sections = |name: &str| KNOWN.iter().any(|known| known.starts_with(&format!("{name}.")));
     for (name, item) in table.iter() {
         let key = if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
-        let offset = table
-            .get_key_value(name)
-            .and_then(|(key, _)| key.span())
-            .or_else(|| item.span())
-            .map_or(0, |span| span.start);
+        let offset = start(table, name);
         match item.as_table_like() {
             Some(inner) if sections(&key) => flatten(inner, &key, out),
             _ => out.push((key, item, offset)),
         }
     }
+}
+
+/// Finds the name that a mistyped one most likely meant.
+pub(super) fn nearest_of<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let near = names.into_iter().map(|name| (distance(typed, name), name)).min();
+    near.filter(|(distance, name)| *distance <= 2.max(name.len() / 4)).map(|(_, name)| name.to_string())
 }
 
 /// Finds the known key that a mistyped one most likely meant.

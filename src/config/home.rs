@@ -37,6 +37,11 @@ impl Home {
         self.root.join("config.toml")
     }
 
+    /// Keys of profiles that `mlxport model key set` keeps; readable by the person alone.
+    pub fn keys_file(&self) -> PathBuf {
+        self.root.join("keys.toml")
+    }
+
     /// Python environments, keyed by the hash of the lock; also our own uv.
     pub fn env(&self) -> PathBuf {
         self.shared().join("env")

@@ -6,6 +6,10 @@ mod error;
 mod file;
 pub mod home;
 mod hub;
+mod keyring;
+pub mod keys;
+mod profile;
+mod profiles;
 mod settings;
 mod value;
 
@@ -13,5 +17,6 @@ pub use env::{Env, Terminal};
 pub use error::ConfigError;
 pub use file::Warning;
 pub use home::Home;
+pub use profile::{Key, Profile, Role};
 pub use settings::{Flags, Settings};
 pub use value::{MlxLmSource, Provider, PushMode, Row, Setting, Source};

@@ -8,6 +8,9 @@ use super::env::{Env, Terminal};
 use super::error::{ConfigError, place};
 use super::file::{ConfigFile, Warning};
 use super::home::Home;
+use super::keys::Stored;
+use super::profile::{Key, Profile, Role};
+use super::profiles::{Flat, Sources, check_url, has_login};
 use super::value::{MlxLmSource, Provider, PushMode, Row, Setting, Source};
 
 /// Upstream's repository, where the checkout comes from unless the person says otherwise.
@@ -20,6 +23,8 @@ pub struct Flags {
     pub base_url: Option<String>,
     pub model: Option<String>,
     pub provider: Option<String>,
+    /// A profile, as `NAME` or `NAME/MODEL`.
+    pub profile: Option<String>,
     pub mlx_lm: Option<String>,
     /// How often `-v` was given.
     pub verbose: u8,
@@ -29,11 +34,12 @@ pub struct Flags {
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub home: Setting<Home>,
-    pub provider: Setting<Provider>,
-    /// The endpoint, ending before `/chat/completions`; none until the person names one.
-    pub base_url: Setting<Option<String>>,
-    pub api_key: Setting<Option<SecretString>>,
-    pub model: Setting<Option<String>>,
+    /// Who answers the chat of a port.
+    pub port: Profile,
+    /// Who reads a diff a second time; the same as `port` unless the person named another.
+    pub review: Profile,
+    /// Every profile that can be chosen.
+    pub profiles: Vec<Profile>,
     pub hf_endpoint: Setting<Option<String>>,
     pub hf_token: Setting<Option<SecretString>>,
     pub hf_offline: Setting<bool>,
@@ -70,13 +76,17 @@ impl Settings {
         let file = ConfigFile::read(&path)?;
         let from = Lookup { env, file: &file, path: &path };
         let base = home.value.root().to_path_buf();
-        Ok(Self {
-            provider: from.choice(
-                flags.provider.map(|text| ("--provider", text)),
-                None,
-                ("model.provider", Provider::NAMES, Provider::parse),
-                Provider::OpenaiCompatible,
-            )?,
+        file.refuse_readable_keys(&path)?;
+        let hf_token = match from.secret("HF_TOKEN", "hub.token")? {
+            found if found.value.is_some() => found,
+            _ => super::hub::stored_token(env),
+        };
+        let stored = Stored::read(&home.value.keys_file())?;
+        let sources = Sources { env, file: &file, path: &path, stored: &stored, hf_token: &hf_token };
+        let profiles = sources.all()?;
+        let wanted = from.text(flag("--profile", flags.profile), Some("MLXPORT_PROFILE"), "model.profile")?;
+        let flat = Flat {
+            provider: from.provider(flag("--provider", flags.provider))?,
             base_url: from.url(
                 flag("--base-url", flags.base_url),
                 Some("MLXPORT_BASE_URL"),
@@ -84,11 +94,16 @@ impl Settings {
             )?,
             api_key: from.secret("MLXPORT_API_KEY", "model.api_key")?,
             model: from.text(flag("--model", flags.model), Some("MLXPORT_MODEL"), "model.name")?,
+        };
+        let port = sources.over(sources.named(&profiles, &wanted)?, &wanted.source, flat);
+        let reader = from.text(None, Some("MLXPORT_REVIEW"), "model.review")?;
+        let review = sources.named(&profiles, &reader)?.unwrap_or_else(|| port.clone());
+        Ok(Self {
+            port,
+            review,
+            profiles,
             hf_endpoint: from.url(None, Some("HF_ENDPOINT"), "hub.endpoint")?,
-            hf_token: match from.secret("HF_TOKEN", "hub.token")? {
-                found if found.value.is_some() => found,
-                _ => super::hub::stored_token(env),
-            },
+            hf_token,
             hf_offline: from.switch("HF_HUB_OFFLINE", "hub.offline")?,
             hf_cache: super::hub::cache(env),
             mlx_lm: from.mlx_lm(flag("--mlx-lm", flags.mlx_lm), &base)?,
@@ -115,6 +130,38 @@ impl Settings {
         })
     }
 
+    /// Gives who answers in a role.
+    pub fn role(&self, role: Role) -> &Profile {
+        match role {
+            Role::Port => &self.port,
+            Role::Review => &self.review,
+        }
+    }
+
+    /// Finds a profile by `NAME` or `NAME/MODEL`, as a person chose it now.
+    pub fn profile(&self, text: &str) -> Option<Profile> {
+        super::profiles::pick(&self.profiles, text, &Source::Default)
+    }
+
+    /// Lets one model answer in every role, whatever the person's settings are: a recording's.
+    pub fn answered_by(&mut self, model: String) {
+        let alone = Profile { model: Setting::default(Some(model)), ..Profile::empty(None) };
+        (self.port, self.review) = (alone.clone(), alone);
+    }
+
+    /// Gives every secret that is known, for whoever removes them from texts.
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let all = self.profiles.iter().chain([&self.port, &self.review]);
+        let of = |profile: &Profile| {
+            let key = match &profile.key.value {
+                Key::Known(key) => Some(key.clone()),
+                Key::None | Key::Missing(_) | Key::Keyring => None,
+            };
+            key.into_iter().chain(profile.headers.iter().map(|(_, value)| value.clone())).collect::<Vec<_>>()
+        };
+        all.flat_map(of).chain(self.hf_token.value.clone()).collect()
+    }
+
     /// Gives a variable of the tools' environment: `PATH`, `UV_CACHE_DIR`. Never a key.
     pub fn tool_var(&self, name: &str) -> Option<&str> {
         self.tool_env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -130,13 +177,17 @@ impl Settings {
             Some(_) => "set (not shown)".to_string(),
             None => "not set".to_string(),
         };
+        let place =
+            |profile: &Profile| Row { name: "", value: profile.title(), source: profile.chosen.to_string() };
         let python = self.env_python.value.as_ref().map(|path| path.display().to_string());
         vec![
             row("home", &self.home, self.home.value.root().display().to_string()),
-            row("provider", &self.provider, self.provider.value.name().into()),
-            row("base_url", &self.base_url, text(&self.base_url.value)),
-            row("api_key", &self.api_key, key(&self.api_key.value)),
-            row("model", &self.model, text(&self.model.value)),
+            Row { name: "profile", ..place(&self.port) },
+            row("provider", &self.port.provider, self.port.provider.value.name().into()),
+            row("base_url", &self.port.base_url, text(&self.port.base_url.value)),
+            row("api_key", &self.port.key, self.port.key.value.words()),
+            row("model", &self.port.model, text(&self.port.model.value)),
+            Row { name: "review", ..place(&self.review) },
             row("hf_endpoint", &self.hf_endpoint, text(&self.hf_endpoint.value)),
             row("hf_token", &self.hf_token, key(&self.hf_token.value)),
             row("hf_offline", &self.hf_offline, self.hf_offline.value.to_string()),
@@ -219,12 +270,20 @@ impl Lookup<'_> {
         variable: Option<&'static str>,
         key: &'static str,
     ) -> Result<Setting<Option<String>>, ConfigError> {
-        let found = self.no_login(self.text(flag, variable, key)?, key)?;
-        match &found.value {
-            Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
-                Err(self.wrong(&found.source, key, "a URL that starts with http:// or https://", url))
-            }
-            _ => Ok(found.map(|value| value.map(|url| url.trim_end_matches('/').to_string()))),
+        let found = self.text(flag, variable, key)?;
+        if let Some(url) = &found.value {
+            check_url(url, key, &found.source, self.path)?;
+        }
+        Ok(found.map(|value| value.map(|url| url.trim_end_matches('/').to_string())))
+    }
+
+    fn provider(&self, flag: Flag) -> Result<Setting<Option<Provider>>, ConfigError> {
+        const KEY: &str = "model.provider";
+        let found = self.text(flag, None, KEY)?;
+        let Some(text) = &found.value else { return Ok(Setting::default(None)) };
+        match Provider::parse(text) {
+            Some(value) => Ok(Setting { value: Some(value), source: found.source }),
+            None => Err(self.wrong(&found.source, KEY, Provider::NAMES, text)),
         }
     }
 
@@ -311,15 +370,9 @@ impl Lookup<'_> {
         found: Setting<Option<String>>,
         key: &'static str,
     ) -> Result<Setting<Option<String>>, ConfigError> {
-        let login = |url: &str| {
-            let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-            let host = rest.split('/').next().unwrap_or_default();
-            // `ssh://git@host` is a name that everybody uses, not a secret.
-            host.rsplit_once('@').is_some_and(|(user, _)| user != "git")
-        };
         match &found.value {
-            Some(url) if login(url) => {
-                Err(ConfigError::Login { place: place(&found.source, self.path), key })
+            Some(url) if has_login(url) => {
+                Err(ConfigError::Login { place: place(&found.source, self.path), key: key.to_string() })
             }
             _ => Ok(found),
         }
@@ -333,6 +386,7 @@ impl Lookup<'_> {
     }
 
     fn wrong(&self, source: &Source, key: &'static str, wanted: &'static str, found: &str) -> ConfigError {
-        ConfigError::Value { place: place(source, self.path), key, wanted, found: found.to_string() }
+        let (place, key) = (place(source, self.path), key.to_string());
+        ConfigError::Value { place, key, wanted, found: found.to_string() }
     }
 }

@@ -17,8 +17,22 @@ pub enum Source {
         key: &'static str,
         line: usize,
     },
+    /// A variable that config.toml names.
+    NamedEnv(String),
+    /// A key of a profile in config.toml and its line.
+    Profile {
+        profile: String,
+        key: String,
+        line: usize,
+    },
+    /// A profile that the program brings.
+    BuiltIn(&'static str),
     /// The file that a login to the Hub left.
     TokenFile(PathBuf),
+    /// The file of `mlxport model key set`.
+    KeyFile(PathBuf),
+    /// The system's keychain.
+    Keyring,
     Default,
 }
 
@@ -26,8 +40,12 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(name) | Self::Env(name) => f.write_str(name),
+            Self::NamedEnv(name) => f.write_str(name),
             Self::File { key, line } => write!(f, "config.toml:{line} {key}"),
-            Self::TokenFile(path) => write!(f, "{}", path.display()),
+            Self::Profile { profile, key, line } => write!(f, "config.toml:{line} profiles.{profile}.{key}"),
+            Self::BuiltIn(name) => write!(f, "built-in profile {name}"),
+            Self::TokenFile(path) | Self::KeyFile(path) => write!(f, "{}", path.display()),
+            Self::Keyring => f.write_str("keychain"),
             Self::Default => f.write_str("default"),
         }
     }
@@ -63,15 +81,18 @@ pub enum Provider {
     OpenaiCompatible,
     /// A person, who carries requests and replies between mlxport and a web chat.
     Manual,
+    /// `mlx_lm.server`, which mlxport starts from its own environment and stops with itself.
+    MlxLm,
 }
 
 impl Provider {
-    pub(super) const NAMES: &'static str = "\"openai-compatible\" or \"manual\"";
+    pub(super) const NAMES: &'static str = "\"openai-compatible\", \"manual\" or \"mlx-lm\"";
 
     pub(super) fn parse(text: &str) -> Option<Self> {
         match text {
             "openai-compatible" => Some(Self::OpenaiCompatible),
             "manual" => Some(Self::Manual),
+            "mlx-lm" => Some(Self::MlxLm),
             _ => None,
         }
     }
@@ -81,6 +102,7 @@ impl Provider {
         match self {
             Self::OpenaiCompatible => "openai-compatible",
             Self::Manual => "manual",
+            Self::MlxLm => "mlx-lm",
         }
     }
 }

@@ -45,7 +45,15 @@ pub async fn follow_setup(
 ) -> Result<SetupEnd, Report> {
     let mlx_lm = match settings.mlx_lm.source {
         Source::Flag(_) => Some(settings.mlx_lm.value.to_string()),
-        Source::Env(_) | Source::File { .. } | Source::TokenFile(_) | Source::Default => None,
+        Source::Env(_)
+        | Source::NamedEnv(_)
+        | Source::File { .. }
+        | Source::Profile { .. }
+        | Source::BuiltIn(_)
+        | Source::TokenFile(_)
+        | Source::KeyFile(_)
+        | Source::Keyring
+        | Source::Default => None,
     };
     let home = &settings.home.value;
     let shared = (home.shared() != home.root()).then(|| home.shared().to_path_buf());

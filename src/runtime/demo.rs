@@ -141,7 +141,7 @@ impl Demo {
         steps.drain(..played.min(total));
         let pace = if options.mode == Mode::Auto { Pace::Instant } else { Pace::READING };
         let endpoint = RecordedEndpoint::bind(recording, pace).await.map_err(|error| Report::from(&error))?;
-        services.set_endpoint(endpoint.base_url().to_string());
+        services.models.set_endpoint(endpoint.base_url().to_string());
         let cancel = CancellationToken::new();
         super::jobs::serve(endpoint.run(cancel.clone()));
         let workspace = services.home().root().to_path_buf();

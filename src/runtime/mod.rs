@@ -15,6 +15,7 @@ mod input;
 pub mod jobs;
 mod keyboard;
 mod log;
+pub mod models;
 mod plain;
 pub mod services;
 mod start;

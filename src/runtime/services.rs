@@ -3,6 +3,7 @@
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
+use super::models::Models;
 use crate::app::Millis;
 use crate::config::{Home, Settings};
 use crate::harness::Harness;
@@ -16,8 +17,8 @@ pub struct Services {
     pub session: String,
     start: Instant,
     connected: RwLock<Option<Arc<Connected>>>,
-    /// Where the chat's requests go instead of the settings' endpoint: the demo's local one.
-    endpoint: RwLock<Option<String>>,
+    /// Who answers in which role.
+    pub models: Models,
 }
 
 /// What there is once the workspace is there.
@@ -37,8 +38,8 @@ impl std::fmt::Debug for Services {
 impl Services {
     /// Starts the clock.
     pub fn new(settings: Settings, session: String) -> Self {
-        let (connected, endpoint) = (RwLock::new(None), RwLock::new(None));
-        Self { settings, session, start: Instant::now(), connected, endpoint }
+        let models = Models::new(settings.clone());
+        Self { settings, session, start: Instant::now(), connected: RwLock::new(None), models }
     }
 
     /// The data folder.
@@ -75,18 +76,5 @@ impl Services {
             Report::new(Blame::Environment, "the workspace is not ready yet")
                 .hint("wait for the set-up, or run `mlxport setup`")
         })
-    }
-
-    /// Sends the chat's requests to another endpoint.
-    pub fn set_endpoint(&self, base_url: String) {
-        if let Ok(mut slot) = self.endpoint.write() {
-            *slot = Some(base_url);
-        }
-    }
-
-    /// Gives the chat's endpoint, if one is known.
-    pub fn base_url(&self) -> Option<String> {
-        let over = self.endpoint.read().ok().and_then(|slot| slot.clone());
-        over.or_else(|| self.settings.base_url.value.clone())
     }
 }

@@ -129,7 +129,7 @@ fn open_session(
                 session: id::new_id(),
                 model_type: model_type.clone().unwrap_or_default(),
                 created: id::timestamp(),
-                model: options.settings.model.value.clone().unwrap_or_default(),
+                model: options.settings.port.model.value.clone().unwrap_or_default(),
                 recording: options.demo.is_some(),
                 ..Header::default()
             };
@@ -141,9 +141,8 @@ fn open_session(
 
 fn redactor(settings: &Settings) -> Redactor {
     use secrecy::ExposeSecret;
-    let keys = [&settings.api_key.value, &settings.hf_token.value];
     let redactor = Redactor::default().folder(settings.home.value.root(), "$HOME_DIR");
-    keys.into_iter().flatten().fold(redactor, |redactor, key| redactor.secret(key.expose_secret()))
+    settings.secrets().iter().fold(redactor, |redactor, key| redactor.secret(key.expose_secret()))
 }
 
 fn first_state(options: &Options, header: &Header) -> State {
@@ -158,10 +157,10 @@ fn first_state(options: &Options, header: &Header) -> State {
     facts.configs.clone_from(&options.configs);
     facts.ssh = settings.terminal.ssh;
     facts.focused = true;
-    facts.model.model = settings.model.value.clone().unwrap_or_default();
-    facts.model.provider = match settings.provider.value {
-        Provider::Manual => "manual".into(),
-        Provider::OpenaiCompatible => settings.base_url.value.clone().unwrap_or_default(),
+    facts.model.model = settings.port.model.value.clone().unwrap_or_default();
+    facts.model.provider = match settings.port.provider.value {
+        provider @ (Provider::Manual | Provider::MlxLm) => provider.name().into(),
+        Provider::OpenaiCompatible => settings.port.base_url.value.clone().unwrap_or_default(),
     };
     state
 }

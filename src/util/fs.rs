@@ -43,17 +43,30 @@ impl Explain for FsError {
 
 /// Writes a whole file so that readers see the old or the new bytes, never a part. Keeps the file's permissions.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    let mode = mode(path).unwrap_or(0o644);
+    write_with(path, bytes, mode)
+}
+
+/// Writes a whole file that its owner alone can read, from its first byte on.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    write_with(path, bytes, 0o600)
+}
+
+/// Gives the permission bits of a file, if it is there.
+pub fn mode(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).ok().map(|meta| meta.permissions().mode() & 0o777)
+}
+
+fn write_with(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FsError> {
     let failed = |source| FsError::Write { path: path.to_path_buf(), source };
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(failed)?;
     let mut temp = tempfile::Builder::new().prefix(".mlxport-").tempfile_in(folder).map_err(failed)?;
     temp.write_all(bytes).and_then(|()| temp.as_file().sync_data()).map_err(failed)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = fs::metadata(path).map_or(0o644, |meta| meta.permissions().mode());
-        temp.as_file().set_permissions(fs::Permissions::from_mode(mode)).map_err(failed)?;
-    }
+    // The temporary file is its owner's alone until here.
+    use std::os::unix::fs::PermissionsExt;
+    temp.as_file().set_permissions(fs::Permissions::from_mode(mode)).map_err(failed)?;
     temp.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
 }
@@ -133,6 +146,18 @@ mod tests {
         write_atomic(&path, b"two").expect("second write");
         assert_eq!(read_text(&path).expect("read"), "two");
         assert_eq!(fs::read_dir(folder.path().join("a")).expect("list").count(), 1);
+    }
+
+    #[test]
+    fn a_private_file_is_its_owners_and_a_replaced_one_keeps_its_mode() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("keys");
+        write_private(&path, b"one").expect("write");
+        assert_eq!(mode(&path), Some(0o600));
+        write_atomic(&path, b"two").expect("write");
+        assert_eq!(mode(&path), Some(0o600));
+        write_atomic(&folder.path().join("other"), b"").expect("write");
+        assert_eq!(mode(&folder.path().join("other")), Some(0o644));
     }
 
     #[test]

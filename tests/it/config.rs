@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use mlxport::config::{ConfigError, Env, Flags, MlxLmSource, Settings};
-use mlxport::util::fs::write_atomic;
+use mlxport::config::{ConfigError, Env, Flags, MlxLmSource, Profile, Settings};
+use mlxport::util::blame::Report;
+use mlxport::util::fs::write_private;
 use secrecy::ExposeSecret;
 
 struct Place {
@@ -13,7 +14,7 @@ struct Place {
 impl Place {
     fn with(config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        write_atomic(&folder.path().join("config.toml"), config.as_bytes()).expect("a config file");
+        write_private(&folder.path().join("config.toml"), config.as_bytes()).expect("a config file");
         Self { folder }
     }
 
@@ -110,7 +111,10 @@ fn the_home_flag_beats_its_variable_and_the_platform_comes_last() {
 fn keys_are_readable_by_the_client_alone() {
     let place = Place::with("[hub]\ntoken = \"hf_filetoken\"\n");
     let settings = place.load(Flags::default(), &[("MLXPORT_API_KEY", " sk-secret\n")]).expect("settings");
-    assert_eq!(settings.api_key.value.as_ref().map(|key| key.expose_secret()), Some("sk-secret"));
+    assert_eq!(
+        settings.port.secret().expect("a key").map(|key| key.expose_secret().to_string()),
+        Some("sk-secret".into())
+    );
     let shown = format!("{settings:?} {:?}", settings.rows());
     assert!(!shown.contains("sk-secret") && !shown.contains("hf_filetoken"), "{shown}");
     assert_eq!(row(&settings, "api_key"), ("set (not shown)".into(), "MLXPORT_API_KEY".into()));
@@ -126,7 +130,7 @@ fn a_bad_value_names_its_place_and_what_is_wanted() {
         ),
         (
             "[model]\n\nprovider = \"anthropic\"\n",
-            "config.toml:3: `model.provider` must be \"openai-compatible\" or \"manual\", not anthropic",
+            "config.toml:3: `model.provider` must be \"openai-compatible\", \"manual\" or \"mlx-lm\", not anthropic",
         ),
         (
             "[workspace]\npush = \"force\"\n",
@@ -176,4 +180,199 @@ fn the_terminal_is_read_from_the_environment() {
     assert_eq!((terminal.term.as_deref(), terminal.colorterm), (Some("xterm"), None));
     let quiet = place.load(Flags::default(), &[("NO_COLOR", "")]).expect("settings").terminal;
     assert!(!quiet.no_color, "an empty NO_COLOR counts as unset");
+}
+
+fn values(profile: &Profile) -> Vec<String> {
+    let rows = profile.rows().into_iter().filter(|row| row.value != "not set");
+    rows.map(|row| format!("{} {} [{}]", row.name, row.value, row.source)).collect()
+}
+
+#[test]
+fn profiles_need_no_config_and_one_word_chooses_them() {
+    let place = Place::with("");
+    let vars = [("HF_TOKEN", "hf_testtoken"), ("MLXPORT_PROFILE", "huggingface/Qwen/Qwen3:fast")];
+    let settings = place.load(Flags::default(), &vars).expect("settings");
+    assert_eq!(
+        values(&settings.port),
+        [
+            "provider openai-compatible [built-in profile huggingface]",
+            "base_url https://router.huggingface.co/v1 [built-in profile huggingface]",
+            "model Qwen/Qwen3:fast [MLXPORT_PROFILE]",
+            "key set (not shown) [HF_TOKEN]",
+        ]
+    );
+    assert_eq!(settings.review.title(), settings.port.title(), "who reads is who ports, unless named");
+    let names: Vec<&str> = settings.profiles.iter().filter_map(|profile| profile.name.as_deref()).collect();
+    assert_eq!(names, ["huggingface", "openai", "ollama", "vllm", "llama.cpp", "mlx-lm", "manual"]);
+    let openai = settings.profile("openai").expect("built in");
+    let error = openai.secret().expect_err("no key");
+    assert_eq!(error.to_string(), "no key for profile `openai`: OPENAI_API_KEY is not set");
+    assert!(settings.profile("ollama").expect("built in").secret().expect("none needed").is_none());
+}
+
+#[test]
+fn a_profile_of_the_file_is_read_whole_and_a_role_takes_its_own() {
+    let file = r#"
+[model]
+profile = "work"
+review = "openai/gpt-5-mini"
+
+[profiles.work]
+base_url = "https://llm.example/v1/"
+name = "coder"
+api_key_env = "WORK_KEY"
+context = 131072
+output = 8192
+headers = { "X-Team" = "ports-team" }
+
+[profiles.ollama]
+base_url = "http://10.0.0.5:11434/v1"
+"#;
+    let place = Place::with(file);
+    let settings =
+        place.load(Flags::default(), &[("WORK_KEY", "sk-work-secret"), ("OPENAI_API_KEY", "sk-openai")]);
+    let settings = settings.expect("settings");
+    let at = |line: u32, key: &str| format!("[config.toml:{line} profiles.work.{key}]");
+    assert_eq!(
+        values(&settings.port),
+        [
+            "provider openai-compatible [default]".to_string(),
+            format!("base_url https://llm.example/v1 {}", at(7, "base_url")),
+            format!("model coder {}", at(8, "name")),
+            "key set (not shown) [WORK_KEY]".to_string(),
+            format!("context 131072 {}", at(10, "context")),
+            format!("output 8192 {}", at(11, "output")),
+            "headers X-Team [config.toml]".to_string(),
+        ]
+    );
+    assert_eq!(settings.port.chosen.to_string(), "config.toml:3 model.profile");
+    assert_eq!(settings.review.title(), "openai/gpt-5-mini");
+    assert_eq!(settings.review.key.source.to_string(), "OPENAI_API_KEY");
+    let ollama = settings.profile("ollama").expect("built in, changed");
+    assert_eq!(ollama.base_url.value.as_deref(), Some("http://10.0.0.5:11434/v1"));
+    let shown = format!("{settings:?}{:?}", settings.rows());
+    for secret in ["sk-work-secret", "sk-openai", "ports-team"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+    let unset = place.load(Flags::default(), &[]).expect("a missing key is no error until it is needed");
+    let error = unset.port.secret().expect_err("no key").to_string();
+    assert_eq!(
+        error,
+        "no key for profile `work`: WORK_KEY is not set, and config.toml:9 profiles.work.api_key_env names it"
+    );
+}
+
+#[test]
+fn plain_keys_win_where_they_stand_as_high_as_what_chose_the_profile() {
+    let file = "[model]\nprofile = \"openai\"\nbase_url = \"http://old/v1\"\nname = \"old\"\napi_key = \"sk-old-key\"\n";
+    let place = Place::with(file);
+    let title = |flags: Flags, vars: &[(&str, &str)]| {
+        let port = place.load(flags, vars).expect("settings").port;
+        let key = port.secret().ok().flatten().map(|key| key.expose_secret().to_string());
+        (
+            port.base_url.value.unwrap_or_default(),
+            port.model.value.unwrap_or_default(),
+            key.unwrap_or_default(),
+        )
+    };
+    let case = |url: &str, model: &str, key: &str| (url.to_string(), model.to_string(), key.to_string());
+    assert_eq!(title(Flags::default(), &[]), case("http://old/v1", "old", "sk-old-key"));
+    // A profile named on the command line is above config.toml: nothing of the old endpoint, and not its key.
+    let flag = |profile: &str| Flags { profile: Some(profile.into()), ..Flags::default() };
+    assert_eq!(title(flag("ollama/qwen3"), &[]), case("http://localhost:11434/v1", "qwen3", ""));
+    let env = [("MLXPORT_API_KEY", "sk-env"), ("MLXPORT_MODEL", "env")];
+    assert_eq!(title(flag("ollama/qwen3"), &env), case("http://localhost:11434/v1", "qwen3", ""));
+    let both = Flags { model: Some("flag".into()), ..flag("ollama/qwen3") };
+    assert_eq!(title(both, &[]), case("http://localhost:11434/v1", "flag", ""));
+}
+
+#[test]
+fn a_key_does_not_follow_a_profile_to_another_address() {
+    let place = Place::with("[model]\nprofile = \"openai/gpt\"\n");
+    let vars = [("OPENAI_API_KEY", "sk-openai-key"), ("HF_TOKEN", "hf_testtoken")];
+    let key = |url: Option<&str>| {
+        let flags = Flags { base_url: url.map(str::to_string), ..Flags::default() };
+        let port = place.load(flags, &vars).expect("settings").port;
+        port.secret().expect("no error").map(|key| key.expose_secret().to_string())
+    };
+    assert_eq!(key(None).as_deref(), Some("sk-openai-key"));
+    assert_eq!(key(Some("https://api.openai.com/v1/other")).as_deref(), Some("sk-openai-key"));
+    assert_eq!(key(Some("https://api.openai.com.evil.example/v1")), None);
+    assert_eq!(key(Some("http://api.openai.com/v1")), None, "not over an open line");
+    assert_eq!(key(Some("https://router.huggingface.co/v1")).as_deref(), Some("hf_testtoken"));
+}
+
+#[test]
+fn a_bad_profile_names_its_place_and_what_is_wanted() {
+    let cases = [
+        (
+            "[model]\nprofile = \"olama\"\n",
+            "config.toml:2: there is no profile `olama`; did you mean `ollama`?",
+        ),
+        (
+            "[profiles.a]\nbase_ulr = \"http://h/v1\"\n",
+            "config.toml:2: unknown key `profiles.a.base_ulr`; did you mean `base_url`?",
+        ),
+        (
+            "[profiles.a]\n\ncontext = \"big\"\n",
+            "config.toml:3: `profiles.a.context` must be a number of tokens, not string",
+        ),
+        (
+            "[profiles.a]\nbase_url = \"http://h/v1?api_key=sk-secret\"\n",
+            "config.toml:2: `profiles.a.base_url` holds a key in its query (`api_key`)",
+        ),
+        (
+            "[profiles.a]\nbase_url = \"http://me:sk-secret@h/v1\"\n",
+            "config.toml:2: `profiles.a.base_url` holds a user name or password",
+        ),
+        (
+            "[profiles.a]\napi_key = \"sk-secret\"\nkeyring = true\n",
+            "config.toml:1: profile `a` names its key twice: api_key, keyring",
+        ),
+        (
+            "[profiles.a]\nprovider = \"anthropic\"\n",
+            "config.toml:2: `profiles.a.provider` must be \"openai-compatible\", \"manual\" or \"mlx-lm\", not anthropic",
+        ),
+        (
+            "profiles = 3\n",
+            "config.toml:1: `profiles` must be a table of keys, such as [profiles.work], not integer",
+        ),
+        (
+            "[profiles.\"a/b\"]\n",
+            "config.toml:1: `profiles` must be names of letters, digits, dots, dashes and underscores, not `a/b`",
+        ),
+    ];
+    for (config, wanted) in cases {
+        let place = Place::with(config);
+        let error = place.load(Flags::default(), &[]).expect_err(config);
+        assert_eq!(error.to_string(), format!("{}/{wanted}", place.home().display()));
+        let told = format!("{error} {error:?} {:?}", Report::from(&error));
+        assert!(!told.contains("sk-secret"), "{told}");
+    }
+}
+
+#[test]
+fn a_config_with_a_key_that_others_may_read_is_refused_with_the_way_out() {
+    use std::os::unix::fs::PermissionsExt;
+    for (config, line, key) in [
+        ("theme = \"dark\"\n[model]\napi_key = \"sk-secret\"\n", 3, "model.api_key"),
+        ("[hub]\ntoken = \"hf_secret\"\n", 2, "hub.token"),
+        ("[profiles.a]\nbase_url = \"http://h\"\napi_key = \"sk-secret\"\n", 3, "profiles.a.api_key"),
+    ] {
+        let place = Place::with(config);
+        let path = place.home().join("config.toml");
+        place.load(Flags::default(), &[]).expect("mode 600 is fine");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("mode");
+        let error = place.load(Flags::default(), &[]).expect_err("mode 640");
+        let wanted = format!(
+            "{}:{line}: `{key}` is a key, and others on this machine may read the file (mode 640)",
+            path.display()
+        );
+        assert_eq!(error.to_string(), wanted);
+        assert_eq!(Report::from(&error).hint, Some(format!("chmod 600 {}", path.display())));
+    }
+    let open = Place::with("[model]\nname = \"m\"\n");
+    let path = open.home().join("config.toml");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("mode");
+    open.load(Flags::default(), &[]).expect("without a key anybody may read it");
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_openai::config::Config;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
@@ -17,6 +17,7 @@ use crate::util::blame::{Blame, Explain};
 pub struct Endpoint {
     base: Url,
     key: Option<SecretString>,
+    extra: HeaderMap,
     pub timeouts: Timeouts,
 }
 
@@ -51,6 +52,8 @@ pub enum EndpointError {
         "the API key holds a character that a header cannot carry (a newline or another control character)"
     )]
     Key,
+    #[error("the header {name:?} cannot be sent")]
+    Header { name: String },
     #[error("secure connections cannot be set up: {text}")]
     Tls { text: String },
 }
@@ -58,7 +61,7 @@ pub enum EndpointError {
 impl Explain for EndpointError {
     fn blame(&self) -> Blame {
         match self {
-            Self::Url { .. } | Self::UrlHoldsSecret | Self::Key => Blame::User,
+            Self::Url { .. } | Self::UrlHoldsSecret | Self::Key | Self::Header { .. } => Blame::User,
             Self::Tls { .. } => Blame::Environment,
         }
     }
@@ -70,6 +73,7 @@ impl Explain for EndpointError {
             }
             Self::UrlHoldsSecret => "put the key in MLXPORT_API_KEY and take it out of the URL".into(),
             Self::Key => "set MLXPORT_API_KEY again without line breaks".into(),
+            Self::Header { .. } => "mend it under headers of the profile in config.toml".into(),
             Self::Tls { .. } => "install the system's CA certificates".into(),
         })
     }
@@ -97,7 +101,22 @@ impl Endpoint {
         if let Some(key) = &key {
             bearer(key).ok_or(EndpointError::Key)?;
         }
-        Ok(Self { base, key, timeouts: Timeouts::default() })
+        Ok(Self { base, key, extra: HeaderMap::new(), timeouts: Timeouts::default() })
+    }
+
+    /// Adds headers to every request. Their values may be secrets.
+    ///
+    /// # Errors
+    /// A header's name or value cannot be sent.
+    pub fn with_headers(mut self, headers: &[(String, SecretString)]) -> Result<Self, EndpointError> {
+        for (name, value) in headers {
+            let wrong = || EndpointError::Header { name: name.clone() };
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+            let mut value = HeaderValue::from_str(value.expose_secret()).map_err(|_| wrong())?;
+            value.set_sensitive(true);
+            self.extra.insert(name, value);
+        }
+        Ok(self)
     }
 
     /// Sets how long to wait.
@@ -124,7 +143,8 @@ impl Endpoint {
         self.base.port().map_or(host.to_string(), |port| format!("{host}:{port}"))
     }
 
-    pub(super) fn is_loopback(&self) -> bool {
+    /// Says whether the endpoint is on this machine.
+    pub fn is_loopback(&self) -> bool {
         matches!(self.base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
     }
 
@@ -140,16 +160,20 @@ impl Endpoint {
     }
 
     pub(super) fn headers(&self) -> HeaderMap {
-        let bearer = self.key.as_ref().and_then(bearer);
-        bearer.into_iter().map(|value| (AUTHORIZATION, value)).collect()
+        let mut headers = self.extra.clone();
+        headers.extend(self.key.as_ref().and_then(bearer).map(|value| (AUTHORIZATION, value)));
+        headers
     }
 
     /// Takes the key out of a text: servers echo it in their refusals.
     pub(super) fn scrub(&self, failure: StreamFailure) -> StreamFailure {
-        let clean = |text: String| match &self.key {
-            Some(key) => text.replace(key.expose_secret(), "[key]"),
-            None => text,
-        };
+        let key = self.key.as_ref().map(|key| key.expose_secret().to_string());
+        // A short header value is a name, and taking it out would ruin the text.
+        let values =
+            self.extra.values().filter_map(|value| value.to_str().ok()).filter(|value| value.len() >= 8);
+        let secrets: Vec<String> = key.into_iter().chain(values.map(str::to_string)).collect();
+        let clean =
+            |text: String| secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "[key]"));
         StreamFailure { text: clean(failure.text), hint: failure.hint.map(clean), ..failure }
     }
 }

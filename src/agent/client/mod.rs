@@ -10,6 +10,8 @@ mod chunk;
 mod endpoint;
 mod failure;
 mod guard;
+mod listing;
+pub mod probe;
 mod wire;
 
 use std::time::Duration;
@@ -23,6 +25,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use endpoint::{Endpoint, EndpointError, Timeouts};
+pub use listing::ModelInfo;
 
 use self::chunk::Assembler;
 use self::endpoint::Keyed;
@@ -75,20 +78,18 @@ impl ChatClient {
         }
     }
 
-    /// Lists the models that the endpoint names.
+    /// Lists the models that the endpoint names, with what it says of them.
     ///
     /// # Errors
     /// As a stream's failures: no connection, a wrong key, something that is not an API.
-    pub async fn list_models(&self) -> Result<Vec<String>, StreamFailure> {
+    pub async fn list_models(&self) -> Result<Vec<ModelInfo>, StreamFailure> {
         let guard = Guard::new(self.http.clone(), self.endpoint.clone());
         let answer = guard.get(&self.endpoint.url("/models")).await?;
         let listed = answer.get("data").or_else(|| answer.get("models")).unwrap_or(&answer);
         let Some(models) = listed.as_array() else {
             return Err(failure::protocol(&self.endpoint, "the list of models is not one"));
         };
-        let name =
-            |model: &Value| model["id"].as_str().or_else(|| model["name"].as_str()).map(str::to_string);
-        Ok(models.iter().filter_map(name).collect())
+        Ok(models.iter().filter_map(listing::read).collect())
     }
 
     async fn exchange(&self, request: &ChatRequest, sink: &Sink<StreamEvent>) {

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::JobSink;
-use crate::agent::client::{ChatClient, Endpoint};
 use crate::agent::data::{ChatRequest, ToolCall, ToolRun};
 use crate::agent::machine::{Limits, Provider as Answers, Setup};
 use crate::agent::prompt::{Facts, Prompts};
 use crate::app::msg::PaneMsg;
 use crate::app::pane::chat::{Job, Msg};
 use crate::app::pane::harness::Msg as HarnessMsg;
-use crate::config::Provider;
+use crate::config::Role;
 use crate::runtime::services::{Connected, Services};
 use crate::source;
 use crate::tools::ToolEvent;
 use crate::util::blame::{Blame, Report};
+use crate::util::sink::discard;
 
 /// Runs one job to its end.
 pub(super) async fn run(
@@ -50,16 +50,15 @@ fn load(services: &Services, sink: &JobSink) -> Result<(), Report> {
         config_keys: config_keys(&connected, &model_type),
         model_type,
     };
-    let provider = match (services.settings.provider.value, services.base_url()) {
-        (Provider::Manual, None) => Answers::Manual,
-        (Provider::Manual | Provider::OpenaiCompatible, _) => Answers::Endpoint,
-    };
+    let profile = services.models.profile(Role::Port);
+    let provider = if services.models.is_manual(Role::Port) { Answers::Manual } else { Answers::Endpoint };
+    let limits = Limits { context: profile.context.value, output: profile.output.value, ..Limits::default() };
     let setup = Setup {
         provider,
-        model: services.settings.model.value.clone().unwrap_or_default(),
+        model: profile.model.value.unwrap_or_default(),
         system: prompts.fill(&facts),
         tools: connected.registry.as_ref().map(|registry| registry.specs()).unwrap_or_default(),
-        limits: Limits::default(),
+        limits,
     };
     sink.send(PaneMsg::Chat(Msg::Ready(Box::new(setup))));
     Ok(())
@@ -82,21 +81,10 @@ async fn ask(
     sink: JobSink,
     cancel: CancellationToken,
 ) -> Result<(), Report> {
-    let base_url = services.base_url().ok_or_else(|| {
-        let config = services.home().config_file();
-        Report::new(Blame::User, "no model is set up").hint(format!(
-            "set base_url and name under [model] in {}, or MLXPORT_BASE_URL and MLXPORT_MODEL, or --base-url and --model; or carry \
-             the text to a web chat yourself with --provider manual",
-            config.display()
-        ))
-    })?;
-    // The key belongs to the endpoint that the person named, not to the demo's.
-    let own = services.settings.base_url.value.as_ref() == Some(&base_url);
-    let key = services.settings.api_key.value.clone().filter(|_| own);
-    let endpoint = Endpoint::new(&base_url, key);
-    let client = endpoint.and_then(ChatClient::new).map_err(|error| Report::from(&error))?;
+    let answering = services.models.answering(Role::Port, &discard()).await?;
+    let request = ChatRequest { model: answering.model, ..request };
     let events = sink.sink(move |event| PaneMsg::Chat(Msg::Stream { stream, event }));
-    client.stream(request, events, cancel).await;
+    answering.client.stream(request, events, cancel).await;
     Ok(())
 }
 
