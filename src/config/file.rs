@@ -90,8 +90,7 @@ impl ConfigFile {
             line: error.span().map_or(1, |span| line_of(span.start)),
             text: error.message().to_string(),
         })?;
-        let mut file = Self::default();
-        file.profiles = profiles(doc.as_table(), path, &line_of)?;
+        let mut file = Self { profiles: profiles(doc.as_table(), path, &line_of)?, ..Self::default() };
         let mut flat = Vec::new();
         flatten(doc.as_table(), "", &mut flat);
         for (key, item, offset) in flat {

@@ -149,12 +149,8 @@ impl Sources<'_> {
     /// login's.
     fn key_of(&self, name: Option<&str>, base_url: Option<&str>) -> Setting<Key> {
         let owner = base_url.and_then(owner);
-        let hf = || match &self.hf_token.value {
-            Some(token) => {
-                Some(Setting { value: Key::Known(token.clone()), source: self.hf_token.source.clone() })
-            }
-            None => None,
-        };
+        let Setting { value: token, source } = self.hf_token;
+        let hf = || Some(Setting { value: Key::Known(token.clone()?), source: source.clone() });
         let variable = match owner {
             Some(Owner::OpenAi) => self.env.get("OPENAI_API_KEY").map(|text| Setting {
                 value: known(text, "OPENAI_API_KEY"),

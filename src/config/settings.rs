@@ -63,6 +63,8 @@ pub struct Settings {
     pub test_env: Option<PathBuf>,
     /// The path of the running program.
     pub exe: PathBuf,
+    /// The person's home folder, for `~`.
+    person: Option<PathBuf>,
     /// The environment for trusted tools (uv, pip, git): no keys in it.
     pub tool_env: Vec<(String, String)>,
     pub warnings: Vec<Warning>,
@@ -123,6 +125,7 @@ impl Settings {
             keys: file.keys.clone(),
             terminal: Terminal::of(env),
             test_env: env.get("MLXPORT_TEST_ENV").map(PathBuf::from),
+            person: env.home_dir(),
             exe: env.exe().cloned().unwrap_or_else(|| "mlxport".into()),
             tool_env: env.for_tools(),
             warnings: file.warnings.clone(),
@@ -147,6 +150,15 @@ impl Settings {
     pub fn answered_by(&mut self, model: String) {
         let alone = Profile { model: Setting::default(Some(model)), ..Profile::empty(None) };
         (self.port, self.review) = (alone.clone(), alone);
+    }
+
+    /// Gives the path that a person wrote in config.toml or on the command line: `~` is their home, a relative one starts
+    /// at the working folder.
+    pub fn path_of(&self, text: &str) -> PathBuf {
+        match (text.strip_prefix("~/"), &self.person) {
+            (Some(rest), Some(person)) => person.join(rest),
+            _ => std::path::absolute(text).unwrap_or_else(|_| text.into()),
+        }
     }
 
     /// Gives every secret that is known, for whoever removes them from texts.

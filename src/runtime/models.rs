@@ -2,11 +2,18 @@
 //! command line. Holds what the person chose since the start.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Mutex;
 
 use crate::agent::client::{ChatClient, Endpoint, ModelInfo};
+use crate::agent::local::{self, LocalServer, Place};
 use crate::config::{Profile, Provider, Role, Settings};
+use crate::harness::embed;
+use crate::port::Workspace;
 use crate::util::blame::{Blame, Report};
+use crate::util::fs;
 use crate::util::sink::Sink;
 
 /// The models of a run.
@@ -16,6 +23,8 @@ pub struct Models {
     chosen: RwLock<BTreeMap<Role, Profile>>,
     /// Where every request goes instead: the demo's recorded endpoint.
     over: RwLock<Option<String>>,
+    /// The local server, once one was needed.
+    local: Mutex<Option<Arc<LocalServer>>>,
 }
 
 /// An endpoint and the model to ask it for.
@@ -24,12 +33,14 @@ pub struct Answering {
     pub client: ChatClient,
     pub model: String,
     pub profile: Profile,
+    /// The local server behind it, held while it answers.
+    pub local: Option<Arc<LocalServer>>,
 }
 
 impl Models {
     /// Takes the settings' profiles. Opens nothing.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, chosen: RwLock::default(), over: RwLock::default() }
+        Self { settings, chosen: RwLock::default(), over: RwLock::default(), local: Mutex::default() }
     }
 
     /// Gives who answers in a role: what the person chose in this run, else the settings'.
@@ -62,7 +73,8 @@ impl Models {
         if let Some(base_url) = self.over() {
             let client = Endpoint::new(&base_url, None).and_then(ChatClient::new);
             let client = client.map_err(|error| Report::from(&error))?;
-            return Ok(Answering { client, model: profile.model.value.clone().unwrap_or_default(), profile });
+            let model = profile.model.value.clone().unwrap_or_default();
+            return Ok(Answering { client, model, profile, local: None });
         }
         self.open(profile, say).await
     }
@@ -72,16 +84,20 @@ impl Models {
     /// # Errors
     /// As [`Models::answering`].
     pub async fn open(&self, profile: Profile, say: &Sink<String>) -> Result<Answering, Report> {
-        let model = profile.model.value.clone().ok_or_else(|| self.unnamed(&profile))?;
+        let model = self.asked_as(&profile).ok_or_else(|| self.unnamed(&profile))?;
+        if profile.provider.value == Provider::MlxLm {
+            let server = self.local(&profile, say).await?;
+            return Ok(Answering { client: server.client().clone(), model, profile, local: Some(server) });
+        }
         let client = self.client(&profile, say).await?;
-        Ok(Answering { client, model, profile })
+        Ok(Answering { client, model, profile, local: None })
     }
 
     /// Gives the endpoint of a profile, whether or not a model of it is named.
     ///
     /// # Errors
     /// As [`Models::answering`].
-    pub async fn client(&self, profile: &Profile, _say: &Sink<String>) -> Result<ChatClient, Report> {
+    pub async fn client(&self, profile: &Profile, say: &Sink<String>) -> Result<ChatClient, Report> {
         match profile.provider.value {
             Provider::OpenaiCompatible => self.remote(profile).await,
             Provider::Manual => {
@@ -89,11 +105,65 @@ impl Models {
                     format!("profile {} has no endpoint: you carry its text yourself", profile.shown());
                 Err(Report::new(Blame::User, text).hint("choose another with `mlxport model`"))
             }
-            Provider::MlxLm => {
-                let text = "a local mlx_lm.server cannot be started by this version";
-                Err(Report::new(Blame::Bug, text).hint("start one yourself and name it with --base-url"))
+            Provider::MlxLm => Ok(self.local(profile, say).await?.client().clone()),
+        }
+    }
+
+    /// Gives the local server with a profile's checkpoint: the one that runs, or a new one.
+    async fn local(&self, profile: &Profile, say: &Sink<String>) -> Result<Arc<LocalServer>, Report> {
+        let named = profile.model.value.as_ref().ok_or_else(|| self.unnamed(profile))?;
+        let checkpoint = self.checkpoint(named)?;
+        // Held while one starts: two of a checkpoint would not fit in memory.
+        let mut running = self.local.lock().await;
+        if let Some(server) = running.as_ref() {
+            let same = checkpoint.canonicalize().is_ok_and(|real| real == server.checkpoint());
+            if same && server.is_well().await {
+                return Ok(Arc::clone(server));
+            }
+            if let Some(end) = server.obituary() {
+                say(format!("{end}; it is started again"));
             }
         }
+        // Out of memory before the next comes in.
+        *running = None;
+        let server = LocalServer::start(&self.place()?, &checkpoint, say).await;
+        let server = Arc::new(server.map_err(|error| Report::from(&error))?);
+        *running = Some(Arc::clone(&server));
+        Ok(server)
+    }
+
+    fn place(&self) -> Result<Place, Report> {
+        let home = &self.settings.home.value;
+        let own = self.settings.env_python.value.clone();
+        let python =
+            own.or_else(|| Workspace::open(home).map(|workspace| workspace.python)).ok_or_else(|| {
+                Report::new(
+                    Blame::Environment,
+                    "mlx_lm.server needs the Python environment, which is not there yet",
+                )
+                .hint("run `mlxport setup`")
+            })?;
+        let package = embed::unpack(&home.cache()).map_err(|error| Report::from(&error))?;
+        let (work, logs) = (home.cache().join("mlx_lm_server"), home.logs());
+        Ok(Place { program: self.settings.exe.clone(), python, package, work, logs })
+    }
+
+    /// Finds a checkpoint by folder, or by the name of a repository that is in the Hub cache.
+    fn checkpoint(&self, named: &str) -> Result<PathBuf, Report> {
+        let folder = self.settings.path_of(named);
+        if folder.exists() || named.starts_with(['/', '.', '~']) {
+            return Ok(folder);
+        }
+        let (cache, repo) = (self.settings.hf_cache.value.as_ref(), named.replace('/', "--"));
+        let repository = cache.map(|cache| cache.join(format!("models--{repo}")));
+        let snapshot = repository.and_then(|repository| {
+            let sha = fs::read_text(&repository.join("refs/main")).ok()?;
+            Some(repository.join("snapshots").join(sha.trim())).filter(|folder| folder.is_dir())
+        });
+        snapshot.ok_or_else(|| {
+            Report::new(Blame::User, format!("{named} is neither a folder nor a repository in the Hub cache"))
+                .hint(format!("fetch it with `mlxport download {named}`, or name a checkpoint folder"))
+        })
     }
 
     async fn remote(&self, profile: &Profile) -> Result<ChatClient, Report> {
@@ -114,13 +184,20 @@ impl Models {
     /// # Errors
     /// As [`Models::answering`], and what the endpoint refuses.
     pub async fn list(&self, profile: &Profile, say: &Sink<String>) -> Result<Vec<ModelInfo>, Report> {
+        if profile.provider.value == Provider::MlxLm {
+            // The server lists what it could load; what it answers with is the checkpoint that the profile names.
+            let named = profile.model.value.clone().ok_or_else(|| self.unnamed(profile))?;
+            self.checkpoint(&named)?;
+            return Ok(vec![ModelInfo { id: named, ..ModelInfo::default() }]);
+        }
         let client = self.client(profile, say).await?;
         client.list_models().await.map_err(|failure| Report::from(&failure))
     }
 
     /// Gives the name by which a profile's endpoint knows its model.
     pub fn asked_as(&self, profile: &Profile) -> Option<String> {
-        profile.model.value.clone()
+        let named = profile.model.value.clone()?;
+        Some(if profile.provider.value == Provider::MlxLm { local::MODEL.to_string() } else { named })
     }
 
     fn over(&self) -> Option<String> {

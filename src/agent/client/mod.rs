@@ -38,6 +38,18 @@ const COALESCE: Duration = Duration::from_millis(16);
 /// How long to wait for the count of tokens after the model said that it was finished.
 const AFTER_FINISH: Duration = Duration::from_secs(3);
 
+/// How long a server of our own may take to say whether it is ready.
+const READY_LIMIT: Duration = Duration::from_secs(2);
+
+/// Whether a server of our own would answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    Ready,
+    NotYet,
+    /// It runs and will not be ready.
+    Failed,
+}
+
 /// A client for one endpoint; keeps its connections.
 #[derive(Clone, Debug)]
 pub struct ChatClient {
@@ -90,6 +102,18 @@ impl ChatClient {
             return Err(failure::protocol(&self.endpoint, "the list of models is not one"));
         };
         Ok(models.iter().filter_map(listing::read).collect())
+    }
+
+    /// Asks a server of our own whether it has loaded its model.
+    pub async fn readiness(&self) -> Readiness {
+        let url = self.endpoint.url("/ready");
+        let asked = self.http.get(url).headers(self.endpoint.headers()).timeout(READY_LIMIT).send();
+        match asked.await {
+            Ok(answer) if answer.status() == http::StatusCode::OK => Readiness::Ready,
+            Ok(answer) if answer.status() != http::StatusCode::SERVICE_UNAVAILABLE => Readiness::Failed,
+            // Not accepting yet, or loading.
+            Ok(_) | Err(_) => Readiness::NotYet,
+        }
     }
 
     async fn exchange(&self, request: &ChatRequest, sink: &Sink<StreamEvent>) {

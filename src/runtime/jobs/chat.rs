@@ -7,7 +7,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::JobSink;
-use crate::agent::data::{ChatRequest, ToolCall, ToolRun};
+use crate::agent::data::{ChatRequest, FailureKind, StreamEvent, StreamFailure, ToolCall, ToolRun};
+use crate::agent::local::LocalServer;
 use crate::agent::machine::{Limits, Provider as Answers, Setup};
 use crate::agent::prompt::{Facts, Prompts};
 use crate::app::msg::PaneMsg;
@@ -18,7 +19,6 @@ use crate::runtime::services::{Connected, Services};
 use crate::source;
 use crate::tools::ToolEvent;
 use crate::util::blame::{Blame, Report};
-use crate::util::sink::discard;
 
 /// Runs one job to its end.
 pub(super) async fn run(
@@ -81,11 +81,32 @@ async fn ask(
     sink: JobSink,
     cancel: CancellationToken,
 ) -> Result<(), Report> {
-    let answering = services.models.answering(Role::Port, &discard()).await?;
+    let say = sink.sink(|text| PaneMsg::Chat(Msg::Note(text)));
+    let answering = tokio::select! {
+        ready = services.models.answering(Role::Port, &say) => ready?,
+        () = cancel.cancelled() => return Ok(()),
+    };
+    let local = answering.local;
     let request = ChatRequest { model: answering.model, ..request };
-    let events = sink.sink(move |event| PaneMsg::Chat(Msg::Stream { stream, event }));
+    let events = sink.sink(move |event| {
+        let event = with_cause(event, local.as_deref());
+        PaneMsg::Chat(Msg::Stream { stream, event })
+    });
     answering.client.stream(request, events, cancel).await;
     Ok(())
+}
+
+/// Says of a connection that broke because our own server ended how that came.
+fn with_cause(event: StreamEvent, local: Option<&LocalServer>) -> StreamEvent {
+    match (event, local) {
+        (StreamEvent::Failed { failure }, Some(server))
+            if matches!(failure.kind, FailureKind::Cut | FailureKind::Connect) =>
+        {
+            let text = server.obituary().unwrap_or(failure.text);
+            StreamEvent::Failed { failure: StreamFailure { text, ..failure } }
+        }
+        (event, _) => event,
+    }
 }
 
 async fn prepare(
