@@ -27,6 +27,17 @@ pub fn run<T>(work: impl AsyncFnOnce(CancellationToken) -> Result<T, Report>) ->
     })
 }
 
+/// Drops work that has nothing to end in order when it is interrupted.
+pub async fn until<T>(
+    cancel: CancellationToken,
+    work: impl Future<Output = Result<T, Report>>,
+) -> Result<T, Report> {
+    tokio::select! {
+        done = work => done,
+        () = cancel.cancelled() => Err(Report::new(Blame::User, "interrupted")),
+    }
+}
+
 struct Interrupts {
     int: Signal,
     term: Signal,

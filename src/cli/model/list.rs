@@ -14,7 +14,8 @@ pub(super) fn run(which: &Which, common: &Common) -> Result<ExitCode, Report> {
     let settings = common.settings()?;
     let profile = which.profile(&settings)?;
     let models = Models::new(settings);
-    let listed = task::run(async |_| models.list(&profile, &super::test::said()).await)?;
+    let listed =
+        task::run(async |cancel| task::until(cancel, models.list(&profile, &super::test::said())).await)?;
     if common.json {
         output::json(&json!({"schema": 1, "profile": profile.name, "models": listed}));
         return Ok(ExitCode::SUCCESS);

@@ -22,15 +22,18 @@ pub(super) fn run(which: &Which, common: &Common) -> Result<ExitCode, Report> {
         super::rows(&profile, "      ");
     }
     let human = !common.json;
-    let found = task::run(async |_| {
-        let client = models.client(&profile, &said()).await?;
-        let model = models.asked_as(&profile);
-        let mut each = |finding: &Finding| {
-            if human {
-                show(finding);
-            }
-        };
-        Ok(probe(&client, model.as_deref(), &mut each).await)
+    let found = task::run(async |cancel| {
+        task::until(cancel, async {
+            let client = models.client(&profile, &said()).await?;
+            let model = models.asked_as(&profile);
+            let mut each = |finding: &Finding| {
+                if human {
+                    show(finding);
+                }
+            };
+            Ok(probe(&client, model.as_deref(), &mut each).await)
+        })
+        .await
     })?;
     if common.json {
         output::json(

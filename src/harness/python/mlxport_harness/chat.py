@@ -8,6 +8,7 @@ key that stands in a file which is removed as soon as it is read.
 from __future__ import annotations
 
 import argparse
+import functools
 import hmac
 import json
 import os
@@ -30,12 +31,10 @@ def main(argv: list[str] | None = None) -> int:
     key = take(Path(arguments.key_file))
     listening = inherit()
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
-    serve = server.run
-
-    def run(host: str, port: int, provider: server.ModelProvider) -> None:
-        serve(host, port, provider, server_class=over(listening), handler_class=handler(key))
-
-    server.run = run
+    # Its own `run` takes both classes and does not pass them on.
+    server._run_http_server = functools.partial(
+        server._run_http_server, server_class=over(listening), handler_class=handler(key)
+    )
     host, port = listening.getsockname()[:2]
     sys.argv = ["mlx_lm.server", "--model", arguments.model, "--host", host, "--port", str(port)]
     # No page of a browser may ask: the default lets every origin.
@@ -107,6 +106,9 @@ def handler(key: str) -> type[server.APIHandler]:
                 return
             if self.path == "/v1/ready":
                 return self.ready()
+            if self.path == "/v1/models":
+                # Its own list is the Hub cache, which is not here; what answers is one checkpoint.
+                return self.say(200, {"data": [{"id": "default_model", "object": "model"}]})
             super().do_GET()
 
         def do_OPTIONS(self) -> None:
@@ -126,7 +128,7 @@ def handler(key: str) -> type[server.APIHandler]:
             loaded = generator.model_provider.tokenizer is not None
             self.say(200 if loaded else 503, {"state": "ready" if loaded else "loading"})
 
-        def say(self, status: int, body: dict[str, str]) -> None:
+        def say(self, status: int, body: dict[str, Any]) -> None:
             text = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
