@@ -8,8 +8,9 @@ use serde_json::json;
 
 use super::{Common, output};
 use crate::config::{Env, Flags, Settings};
+use crate::port::Workspace;
 use crate::runtime::{self, Start};
-use crate::session::{self, Redactor, SessionError, Summary};
+use crate::session::{self, Recorded, Redactor, SessionError, Summary};
 use crate::util::blame::Report;
 
 #[derive(Debug, clap::Args)]
@@ -64,19 +65,24 @@ pub fn list(_args: ListArgs, common: &Common) -> Result<ExitCode, Report> {
 pub fn record(args: RecordArgs, common: &Common) -> Result<ExitCode, Report> {
     let settings = settings(common)?;
     let home = &settings.home.value;
-    let done = || -> Result<(String, usize), SessionError> {
+    let done = || -> Result<(String, Recorded), SessionError> {
         let id = session::find(home, Some(&args.id))?;
-        let lines = session::record(home, &id, &args.output, &redactor(&settings))?;
-        Ok((id, lines))
+        let recorded = session::record(home, &id, &args.output, &redactor(&settings))?;
+        Ok((id, recorded))
     };
-    let (id, lines) = done().map_err(|error| Report::from(&error))?;
+    let (id, Recorded { lines, configs }) = done().map_err(|error| Report::from(&error))?;
     if common.json {
-        output::json(&json!({"schema": 1, "session": id, "file": args.output, "lines": lines}));
+        let file = &args.output;
+        output::json(&json!({"schema": 1, "session": id, "file": file, "lines": lines, "configs": configs}));
     } else {
         output::line(&format!(
             "session {id} saved as a recording: {} ({lines} lines)",
             args.output.display()
         ));
+        if configs > 0 {
+            let folder = args.output.with_extension("");
+            output::line(&format!("its {configs} configs, which a replay checks: {}", folder.display()));
+        }
         output::line("read it before you share it: keys and folders are removed, what you typed is not");
     }
     Ok(ExitCode::SUCCESS)
@@ -87,13 +93,18 @@ fn settings(common: &Common) -> Result<Settings, Report> {
     Settings::load(flags, &Env::from_process()).map_err(|error| Report::from(&error))
 }
 
-/// What this run knows to be secret; the log was redacted once already.
+/// What this run knows to be secret, and its folders; the log was redacted once already.
 fn redactor(settings: &Settings) -> Redactor {
-    settings
+    let home = &settings.home.value;
+    let redactor = settings
         .secrets()
         .iter()
         .fold(Redactor::default(), |redactor, key| redactor.secret(key.expose_secret()))
-        .folder(settings.home.value.root(), "$HOME_DIR")
+        .folder(home.root(), "$HOME_DIR");
+    match Workspace::open(home) {
+        Some(workspace) => redactor.folder(&workspace.transformers_dir, "$TRANSFORMERS"),
+        None => redactor,
+    }
 }
 
 fn shown(summary: &Summary) -> String {

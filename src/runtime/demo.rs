@@ -6,24 +6,18 @@ use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
 
+use super::recordings::Which;
 use super::services::Services;
 use crate::app::facts::DemoFacts;
 use crate::app::{State, recorded};
 use crate::config::Home;
-use crate::session::data::{PersonStep, TimedStep};
+use crate::session;
+use crate::session::data::{Line, PersonStep, TimedStep};
 use crate::session::endpoint::{Pace, RecordedEndpoint};
-use crate::session::record::Recording;
-use crate::util::blame::{Blame, Report};
+use crate::util::blame::Report;
 use crate::util::fs::{self, FileLock};
 
-/// The recording that the program brings.
-const ARCEE: &str = include_str!("../../recordings/arcee.jsonl");
-/// Configs beside it, made from the config class: its defaults, and a variant with YaRN.
-const CONFIGS: [(&str, &str); 2] = [
-    ("defaults", include_str!("../../recordings/arcee/defaults/config.json")),
-    ("yarn", include_str!("../../recordings/arcee/yarn/config.json")),
-];
-/// A recording of the person's, in the demo's folder.
+/// What is played, in the demo's folder.
 const RECORDING: &str = "recording.jsonl";
 /// Workspaces of earlier demos that are kept to look at.
 const KEPT: usize = 1;
@@ -31,8 +25,7 @@ const KEPT: usize = 1;
 /// What a demo plays, and how.
 #[derive(Debug)]
 pub struct DemoOptions {
-    /// A recording of the person's; none plays the program's own.
-    pub recording: Option<PathBuf>,
+    pub which: Which,
     pub mode: Mode,
     /// Says that the demo's folder is in use; see [`home`].
     pub lock: Option<FileLock>,
@@ -50,40 +43,14 @@ pub enum Mode {
 /// A demo being played.
 #[derive(Debug)]
 pub struct Demo {
+    /// The recording, to compare with what is done now.
+    lines: Vec<Line>,
     steps: std::collections::VecDeque<PersonStep>,
     total: usize,
     pub mode: Mode,
     /// Where the demo's repositories are; its push goes nowhere else.
     pub workspace: PathBuf,
     _endpoint: tokio_util::sync::DropGuard,
-}
-
-impl DemoOptions {
-    /// Reads the recording.
-    pub fn recording(&self) -> Result<Recording, Report> {
-        match &self.recording {
-            Some(path) if !path.is_file() => {
-                let text = format!("--recording {}: there is no such file", path.display());
-                Err(Report::new(Blame::User, text).hint("write one with `mlxport record ID -o FILE`"))
-            }
-            Some(path) => Recording::load(path).map_err(|error| Report::from(&error)),
-            None => Recording::parse(ARCEE).map_err(|(line, text)| {
-                Report::new(Blame::Bug, format!("the program's own recording, line {line}: {text}"))
-            }),
-        }
-    }
-}
-
-/// Writes the recording's configs into the demo's folder; a recording of the person's own brings none.
-pub fn configs(options: &DemoOptions, home: &Home) -> Result<Vec<PathBuf>, Report> {
-    if options.recording.is_some() {
-        return Ok(Vec::new());
-    }
-    let written = CONFIGS.map(|(name, text)| {
-        let folder = home.root().join("configs").join(name);
-        fs::write_atomic(&folder.join("config.json"), text.as_bytes()).map(|()| folder)
-    });
-    written.into_iter().collect::<Result<_, _>>().map_err(|error| Report::from(&error))
 }
 
 /// Makes a fresh data folder for a demo below the person's, sharing environment and cache; removes older ones.
@@ -105,11 +72,11 @@ pub fn home(of: &Home, session: &str) -> Result<(Home, FileLock), Report> {
     Ok((of.nested(folder), lock))
 }
 
-/// Keeps a recording of the person's in the demo's folder, so that the demo can be gone on with.
-pub fn keep_recording(options: &DemoOptions, home: &Home) -> Result<(), Report> {
-    let Some(path) = &options.recording else { return Ok(()) };
-    let text = fs::read_text(path).map_err(|error| Report::from(&error))?;
-    fs::write_atomic(&home.root().join(RECORDING), text.as_bytes()).map_err(|error| Report::from(&error))
+/// Keeps in the demo's folder what is played, so that it can be gone on with. Gives where the configs are.
+pub fn keep(which: &Which, home: &Home) -> Result<Vec<PathBuf>, Report> {
+    let text = which.text()?;
+    fs::write_atomic(&home.root().join(RECORDING), text.as_bytes()).map_err(|error| Report::from(&error))?;
+    which.write_configs(&home.root().join("configs"))
 }
 
 /// Finds the demo below a data folder that has a session whose id starts so; the newest demo where nothing is named.
@@ -127,14 +94,16 @@ pub fn again(of: &Home, id: Option<&str>) -> Option<(Home, String)> {
 /// What an earlier demo in this folder plays.
 pub fn options(home: &Home) -> Result<DemoOptions, Report> {
     let lock = FileLock::try_now(&home.root().join("lock")).map_err(|error| Report::from(&error))?;
-    let recording = Some(home.root().join(RECORDING)).filter(|path| path.is_file());
-    Ok(DemoOptions { recording, mode: Mode::Keys, lock: Some(lock) })
+    let kept = Some(home.root().join(RECORDING)).filter(|path| path.is_file());
+    let which = kept.map_or_else(Which::default, Which::File);
+    Ok(DemoOptions { which, mode: Mode::Keys, lock: Some(lock) })
 }
 
 impl Demo {
     /// Serves the recording and takes its steps, without those that an earlier run of this demo played.
     pub async fn start(options: &DemoOptions, played: usize, services: &Services) -> Result<Self, Report> {
-        let recording = options.recording()?;
+        let recording = options.which.recording()?;
+        let lines = recording.lines.clone();
         let steps = recording.person_steps().into_iter().map(|TimedStep { step, .. }| step);
         let mut steps = steps.collect::<std::collections::VecDeque<_>>();
         let total = steps.len();
@@ -145,7 +114,8 @@ impl Demo {
         let cancel = CancellationToken::new();
         super::jobs::serve(endpoint.run(cancel.clone()));
         let workspace = services.home().root().to_path_buf();
-        Ok(Self { steps, total, mode: options.mode, workspace, _endpoint: cancel.drop_guard() })
+        let (mode, endpoint) = (options.mode, cancel.drop_guard());
+        Ok(Self { lines, steps, total, mode, workspace, _endpoint: endpoint })
     }
 
     /// Says what the screen should say of the demo.
@@ -168,8 +138,9 @@ impl Demo {
         self.steps.is_empty()
     }
 
-    /// Says how an automatic demo ended: it passes only if the last checks passed and the push arrived.
-    pub fn conclude(&self, state: &State) -> (Vec<String>, ExitCode) {
+    /// Says how an automatic demo ended: it passes only if all went as it is recorded, the last checks passed and the push
+    /// arrived.
+    pub fn conclude(&self, state: &State, services: &Services) -> (Vec<String>, ExitCode) {
         let verdict = state.facts.verdict.as_ref();
         let passed = verdict.is_some_and(|verdict| verdict.pass);
         let pushed = state.panes.pr.pushed();
@@ -179,10 +150,15 @@ impl Demo {
             lines.push(format!("[demo] not played: {left}"));
         }
         lines.extend(pushed.map(|commit| format!("[demo] commit {commit} is on the fork")));
+        let differences = match session::record::lines(services.home(), &services.session) {
+            Ok(played) => session::differences(&self.lines, &played),
+            Err(error) => vec![format!("the session cannot be read: {error}")],
+        };
+        lines.extend(differences.iter().map(|text| format!("[demo] not as recorded: {text}")));
         let words =
             verdict.map_or("none".to_string(), |verdict| format!("{} run {}", verdict.name, verdict.run_id));
         lines.push(format!("verdict: {words}"));
-        let good = passed && pushed.is_some() && self.steps.is_empty();
+        let good = passed && pushed.is_some() && self.steps.is_empty() && differences.is_empty();
         let code = u8::from(!good);
         lines.push(format!("exit: {code}"));
         (lines, ExitCode::from(code))

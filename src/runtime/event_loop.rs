@@ -21,6 +21,9 @@ use crate::session::data::Live;
 use crate::session::{Redactor, Writer};
 use crate::util::blame::{Blame, Report};
 
+/// An automatic demo in which nothing runs and whose next step cannot be played is given up after this long.
+const STALL_MS: Millis = 20_000;
+
 /// Frames caused by jobs alone come no closer than this; a key is answered at once.
 const FRAME_MS: Millis = 16;
 
@@ -41,6 +44,8 @@ pub struct EventLoop {
     dirty: Dirty,
     last_frame: Millis,
     played: Played,
+    /// Since when an automatic demo has been at rest with steps left.
+    stalled: Option<Millis>,
 }
 
 /// Whether a recorded step was played just now: the next may be ready without anything else happening.
@@ -95,6 +100,7 @@ impl EventLoop {
             dirty,
             last_frame: 0,
             played: Played::No,
+            stalled: None,
         })
     }
 
@@ -117,7 +123,7 @@ impl EventLoop {
         }
         self.effects.finish(&self.state);
         if let Some(demo) = self.demo.as_ref().filter(|demo| demo.mode == Mode::Auto) {
-            let (lines, code) = demo.conclude(&self.state);
+            let (lines, code) = demo.conclude(&self.state, &self.services);
             lines.iter().for_each(|line| self.front.line(line));
             return Ok(code);
         }
@@ -166,7 +172,12 @@ impl EventLoop {
         let step = demo.next(&self.state);
         let waits = step.is_none();
         self.state.facts.demo = Some(demo.facts());
-        let ended = demo.is_done() && how == Mode::Auto && recorded::at_rest(&self.state);
+        let done = demo.is_done();
+        let rests = how == Mode::Auto && waits && recorded::at_rest(&self.state);
+        let ended = rests && (done || self.has_stalled());
+        if !rests {
+            self.stalled = None;
+        }
         if let Some(step) = step {
             self.message(Msg::Recorded(Box::new(step)), Cause::Recorded);
             return Played::Yes;
@@ -174,7 +185,6 @@ impl EventLoop {
             self.state.quitting = true;
         } else if waits && how == Mode::Keys {
             let now = self.services.now();
-            let done = self.demo.as_ref().is_some_and(Demo::is_done);
             let text = if done {
                 "The recording is over; go on by yourself"
             } else {
@@ -183,6 +193,14 @@ impl EventLoop {
             self.state.facts.toast(now, text.into());
         }
         Played::No
+    }
+
+    /// Says whether it has been at rest for too long, and sees to it that this is asked again.
+    fn has_stalled(&mut self) -> bool {
+        let now = self.services.now();
+        let until = *self.stalled.get_or_insert(now) + STALL_MS;
+        self.wake = Some(self.wake.map_or(until, |wake| wake.min(until)));
+        now >= until
     }
 
     async fn wait(&mut self) {

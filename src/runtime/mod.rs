@@ -17,6 +17,7 @@ mod keyboard;
 mod log;
 pub mod models;
 mod plain;
+pub mod recordings;
 pub mod services;
 mod start;
 pub mod terminal;

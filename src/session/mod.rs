@@ -5,6 +5,7 @@
 //! `state.json` (what is live now: drafts, panes, figures for the list; written atomically, so that resume need not
 //! read the log first) and `lock`. Start at [`data::Entry`], then [`writer`] and [`resume`].
 
+pub mod beside;
 pub mod data;
 pub mod endpoint;
 pub mod error;
@@ -14,6 +15,7 @@ mod log;
 pub mod record;
 pub mod redact;
 mod replay;
+pub mod replayed;
 pub mod resume;
 mod state;
 mod stream;
@@ -23,7 +25,8 @@ pub use data::{Earlier, Entry, Header, Line, PersonStep, Restored, Summary};
 pub use endpoint::{Pace, RecordedEndpoint};
 pub use error::SessionError;
 pub use folder::{find, list};
-pub use record::{Recording, record};
+pub use record::{Recorded, Recording, record};
 pub use redact::Redactor;
+pub use replayed::differences;
 pub use resume::{Opened, conversation, create, history, open};
 pub use writer::{Recorder, Writer};

@@ -3,13 +3,16 @@
 
 use std::path::Path;
 
+use super::beside;
 use super::data::{Entry, Header, Line, PersonStep, TimedStep, VERSION};
 use super::error::SessionError;
 use super::log::{self, Read1};
 use super::redact::Redactor;
 use super::state::State;
-use crate::agent::data::{Decision, Entry as ChatEntry, Mark, Message, Role};
+use crate::agent::data::{Decision, Entry as ChatEntry, Mark, Message, Role, ToolOutcome};
 use crate::config::Home;
+use crate::harness::data::RunResult;
+use crate::tools::data::Artifact;
 use crate::util::fs;
 
 /// A recorded session.
@@ -19,8 +22,31 @@ pub struct Recording {
     pub lines: Vec<Line>,
 }
 
-/// Saves a session as a recording. Gives how many lines it has.
-pub fn record(home: &Home, id: &str, out: &Path, redactor: &Redactor) -> Result<usize, SessionError> {
+/// What [`record`] wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    pub lines: usize,
+    pub configs: usize,
+}
+
+/// Saves a session as a recording, and its configs in the folder beside it that bears its name.
+pub fn record(home: &Home, id: &str, out: &Path, redactor: &Redactor) -> Result<Recorded, SessionError> {
+    let lines = lines(home, id)?;
+    let mut text = String::new();
+    for (seq, line) in lines.iter().enumerate() {
+        let line = Line { v: VERSION, seq: seq as u64, ..line.clone() };
+        let mut value = serde_json::to_value(&line).unwrap_or_default();
+        redactor.value(&mut value);
+        text.push_str(&value.to_string());
+        text.push('\n');
+    }
+    fs::write_atomic(out, text.as_bytes())?;
+    let configs = beside::keep(&State::load(&home.session(id))?.live, out, redactor)?;
+    Ok(Recorded { lines: lines.len(), configs })
+}
+
+/// Gives the lines of a session that a recording keeps, as they are numbered in the log.
+pub fn lines(home: &Home, id: &str) -> Result<Vec<Line>, SessionError> {
     let folder = home.session(id);
     let mut kept: Vec<Line> = Vec::new();
     log::read_from(&folder.join("log.jsonl"), 0, |read| {
@@ -45,16 +71,7 @@ pub fn record(home: &Home, id: &str, out: &Path, redactor: &Redactor) -> Result<
     if !matches!(kept.first().map(|line| &line.entry), Some(Entry::Header(_))) {
         return Err(SessionError::Headless { id: id.into(), log: folder.join("log.jsonl") });
     }
-    let mut text = String::new();
-    for (seq, line) in kept.iter().enumerate() {
-        let line = Line { v: VERSION, seq: seq as u64, ..line.clone() };
-        let mut value = serde_json::to_value(&line).unwrap_or_default();
-        redactor.value(&mut value);
-        text.push_str(&value.to_string());
-        text.push('\n');
-    }
-    fs::write_atomic(out, text.as_bytes())?;
-    Ok(kept.len())
+    Ok(kept)
 }
 
 /// Adds a line; a Voice field that is typed on replaces what stood just before.
@@ -73,11 +90,12 @@ fn push(kept: &mut Vec<Line>, line: Line) {
 }
 
 /// Says what of an entry a recording keeps. Proposals are left out: the demo's real tools make them again, and they
-/// hold whole files.
+/// hold whole files. So do the long answers of tools, of which the beginning is kept, and the charts of checks.
 fn keep(entry: Entry) -> Option<Entry> {
     match entry {
         Entry::Header(header) => Some(Entry::Header(Header { recording: true, ..header })),
-        Entry::Chat { entry } => {
+        Entry::Chat { mut entry } => {
+            shorten(&mut entry);
             let kept = match &entry {
                 ChatEntry::Message { message } => message.role != Role::System && message.mark == Mark::Whole,
                 ChatEntry::ToolEnded { .. } | ChatEntry::Decided { .. } => true,
@@ -93,14 +111,48 @@ fn keep(entry: Entry) -> Option<Entry> {
             };
             kept.then_some(Entry::Chat { entry })
         }
-        Entry::Tool { .. }
-        | Entry::Check { .. }
-        | Entry::Edit { .. }
+        Entry::Tool { call_id, summary, mut artifacts } => {
+            for artifact in &mut artifacts {
+                if let Artifact::Check { result } = artifact {
+                    slim(result);
+                }
+            }
+            Some(Entry::Tool { call_id, summary, artifacts })
+        }
+        Entry::Check { mut result } => {
+            slim(&mut result);
+            Some(Entry::Check { result })
+        }
+        Entry::Edit { .. }
         | Entry::Setup { .. }
         | Entry::Voice { .. }
         | Entry::Person { .. }
         | Entry::Note { .. } => Some(entry),
         Entry::Draft(_) | Entry::Pane { .. } | Entry::Error { .. } | Entry::Unknown => None,
+    }
+}
+
+/// Lines of a tool's answer that are kept whole; of a longer one the first stands for it.
+const SHORT: usize = 20;
+
+fn shorten(entry: &mut ChatEntry) {
+    let text = match entry {
+        ChatEntry::Message { message } if message.role == Role::Tool => &mut message.content,
+        ChatEntry::ToolEnded { outcome: ToolOutcome::Done { text }, .. } => text,
+        _ => return,
+    };
+    let count = text.lines().count();
+    if count > SHORT {
+        let first = text.lines().next().unwrap_or_default();
+        *text = format!("{first}\n({count} lines, made again by the real tool)");
+    }
+}
+
+/// Leaves what a replay is compared with: verdicts, figures, places.
+fn slim(result: &mut RunResult) {
+    for check in &mut result.checks {
+        check.series.clear();
+        check.extra.clear();
     }
 }
 

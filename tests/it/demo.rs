@@ -48,6 +48,45 @@ fn the_demo_ports_arcee_and_pushes_it() {
     assert!(on_fork, "{commit} is on no fork below {demos:?}");
 }
 
+/// Plays a recording that the program brings, without a screen.
+fn replay(arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_mlxport"))
+        .arg("demo")
+        .args(arguments)
+        .args(["--auto", "--plain", "--home"])
+        .arg(test_home().root())
+        .output()
+        .expect("the program starts");
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn the_port_of_cwm_is_done_again_as_it_is_recorded() {
+    let (good, said) = replay(&["cwm"]);
+    assert!(good, "{said}");
+    // A re-export of llama reads one spelling of RoPE and not the other; a file of its own reads both.
+    assert!(said.contains("✗ exact   defaults std 1.0"), "{said}");
+    assert!(said.contains("✓ exact   spelled-as-v4 std 1.0"), "{said}");
+    assert!(said.trim_end().ends_with("exit: 0"), "{said}");
+}
+
+#[test]
+fn a_replay_that_differs_from_its_recording_fails_and_says_where() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = std::fs::read_to_string("recordings/arcee.jsonl").expect("a recording");
+    // As if another file had been written then, and as if the person went on with what never came.
+    let sha = "cfcb509e3443642cf95f3c20477123bbc21d829a3ccbb938d1f9d5dca2b664bd";
+    let cut = text.lines().take(22).collect::<Vec<_>>().join("\n").replace(sha, &"0".repeat(64));
+    let changed = folder.path().join("changed.jsonl");
+    std::fs::write(&changed, cut).expect("a recording");
+    let (good, said) = replay(&["--recording", changed.to_str().expect("text")]);
+    assert!(!good, "{said}");
+    assert!(
+        said.contains("[demo] not as recorded: recorded: mlx_lm/models/arcee.py written as 000000000000"),
+        "{said}"
+    );
+}
+
 #[test]
 fn the_demo_is_played_by_keys_at_both_sizes() {
     let home = test_home();

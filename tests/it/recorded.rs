@@ -299,3 +299,94 @@ fn the_endpoint_keeps_to_this_machine() {
         let _ = Timeouts::default();
     }));
 }
+
+/// The recording that the program brings, and a change to one of its lines, as JSON.
+fn replayed(change: impl Fn(&mut Value)) -> Vec<String> {
+    let text = std::fs::read_to_string("recordings/arcee.jsonl").expect("a recording");
+    let changed = text.lines().map(|line| {
+        let mut line: Value = serde_json::from_str(line).expect("JSON");
+        change(&mut line);
+        line.to_string()
+    });
+    let changed = changed.collect::<Vec<_>>().join("\n");
+    let parsed = |text: &str| Recording::parse(text).expect("a recording").lines;
+    mlxport::session::differences(&parsed(&text), &parsed(&changed))
+}
+
+#[test]
+fn a_replay_that_does_the_same_differs_in_nothing() {
+    assert_eq!(replayed(|_| {}), Vec::<String>::new());
+    // Times, run ids, tools' words and figures of a passing check within their noise are no difference.
+    let elsewhere = |line: &mut Value| {
+        line["ts"] = json!("2027-01-01T00:00:00Z");
+        if line["entry"]["kind"] == "tool_ended" {
+            line["entry"]["outcome"]["text"] = json!("said in other words");
+        }
+        if line["kind"] == "check" {
+            line["result"]["run_id"] = json!("20270101T000000-ffffff");
+            for check in line["result"]["checks"].as_array_mut().expect("checks") {
+                if check["id"] == "exact" && check["verdict"] == "pass" {
+                    check["figure"] = json!(check["figure"].as_f64().expect("a figure") * 1.7);
+                }
+            }
+        }
+    };
+    assert_eq!(replayed(elsewhere), Vec::<String>::new());
+}
+
+#[test]
+fn a_replay_that_does_otherwise_is_named_by_what_differs() {
+    let edit = |line: &mut Value| {
+        let receipt = line.pointer_mut("/artifacts/0/receipt").filter(|receipt| receipt["old_sha"].is_null());
+        if let Some(receipt) = receipt {
+            receipt["new_sha"] = json!("0123456789abcdef");
+        }
+    };
+    assert_eq!(
+        replayed(edit),
+        [
+            "recorded: mlx_lm/models/arcee.py written as cfcb509e3443; now: mlx_lm/models/arcee.py written as 0123456789ab"
+        ]
+    );
+    let failing = |check: &'static str, value: Value| {
+        move |line: &mut Value| {
+            if line["kind"] == "check" && line["result"]["verdict"] == "fail" {
+                line["result"]["checks"][0][check] = value.clone();
+            }
+        }
+    };
+    let about = "check of the port saved as cfcb509e3443: exact defaults std 1.0";
+    assert_eq!(
+        replayed(failing("figure", json!(0.5))),
+        [format!("{about}: recorded ✗ 6.5e-01 at model.layers.0.mlp, now ✗ 5.0e-01 at model.layers.0.mlp")]
+    );
+    assert_eq!(
+        replayed(failing("first_divergence", json!({"module": "model.layers.0.self_attn"}))),
+        [format!(
+            "{about}: recorded ✗ 6.5e-01 at model.layers.0.mlp, now ✗ 6.5e-01 at model.layers.0.self_attn"
+        )]
+    );
+    let refused = |line: &mut Value| {
+        if line["entry"]["kind"] == "decided" {
+            line["entry"]["decision"] = json!({"decision": "deny", "reason": "no"});
+        }
+    };
+    assert_eq!(replayed(refused), ["recorded: the edit was accepted; now: the edit was refused"]);
+    let unpushed = |line: &mut Value| {
+        if line["step"]["act"] == "push" {
+            line["kind"] = json!("later");
+        }
+    };
+    assert_eq!(
+        replayed(unpushed),
+        ["recorded: the person did: push to the fork; now: nothing"],
+        "what is missing at the end is said too"
+    );
+    let unchecked = |line: &mut Value| {
+        if line["kind"] == "check" && line["result"]["verdict"] == "fail" {
+            line["kind"] = json!("later");
+        }
+    };
+    let lost = "check of the port saved as cfcb509e3443: recorded, and not made now";
+    assert_eq!(replayed(unchecked), [lost]);
+}

@@ -450,9 +450,9 @@ fn a_recording_keeps_what_was_said_and_done_and_no_live_state() {
     writer.flush();
     let out = folder.path().join("out.jsonl");
     // The session is still open: saving needs no lock, and what was typed last is in it.
-    let count = session::record(&home, ID, &out, &Redactor::default()).expect("saved");
+    let recorded = session::record(&home, ID, &out, &Redactor::default()).expect("saved");
     let recording = session::Recording::load(&out).expect("a recording");
-    assert_eq!(recording.lines.len(), count);
+    assert_eq!(recorded, session::Recorded { lines: recording.lines.len(), configs: 0 });
     assert_eq!(recording.header, Header { recording: true, ..header() });
     let kept: Vec<Entry> = recording.lines.iter().skip(1).map(|line| line.entry.clone()).collect();
     assert_eq!(
@@ -473,4 +473,34 @@ fn a_recording_keeps_what_was_said_and_done_and_no_live_state() {
     );
     let numbers: Vec<u64> = recording.lines.iter().map(|line| line.seq).collect();
     assert_eq!(numbers, [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_recording_has_its_configs_beside_it_and_no_long_answer_of_a_tool() {
+    let (folder, home) = place();
+    let named = |name: &str, file: &str| {
+        let path = folder.path().join(name).join(file);
+        mlxport::util::fs::write_atomic(&path, name.as_bytes()).expect("a config");
+        path
+    };
+    let configs = [
+        named("a/small", "config.json").parent().expect("a folder").to_path_buf(),
+        named("b/small", "config.json"),
+        named("c", "large.json"),
+    ];
+    let writer = create(&home);
+    writer.record(Entry::Pane { pane: "app".into(), state: json!({"configs": configs}) });
+    let long = (1..=30).map(|line| format!("line {line}\n")).collect::<String>();
+    writer.record(said(Message::tool("c", long)));
+    writer.record(said(Message::tool("d", "short\nanswer")));
+    writer.flush();
+    let out = folder.path().join("out.jsonl");
+    let recorded = session::record(&home, ID, &out, &Redactor::default()).expect("saved");
+    assert_eq!(recorded, session::Recorded { lines: 3, configs: 3 });
+    let beside = session::beside::read(&out).expect("configs");
+    let pair = |name: &str, text: &str| (name.to_string(), text.to_string());
+    assert_eq!(beside, [pair("large", "c"), pair("small", "a/small"), pair("small-2", "b/small")]);
+    let recording = session::Recording::load(&out).expect("a recording");
+    let answers: Vec<&str> = recording.messages().map(|message| message.content.as_str()).collect();
+    assert_eq!(answers, ["line 1\n(30 lines, made again by the real tool)", "short\nanswer"]);
 }

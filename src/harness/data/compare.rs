@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{CheckRecord, CheckVerdict, Figure, SCHEMA, StoredRun};
+use super::{CheckRecord, CheckVerdict, Figure, RunResult, SCHEMA, StoredRun};
 
 /// Right ports were measured at up to this many times their rounding floor; see `docs/HARNESS.md`.
 const FLOOR_BAND: f64 = 10.0;
@@ -81,7 +81,17 @@ impl Comparison {
 
 /// Compares two runs, row by row in the second run's order.
 pub fn compare(before: &StoredRun, after: &StoredRun) -> Comparison {
-    let (old, new) = (&before.result, &after.result);
+    Comparison {
+        schema: SCHEMA,
+        before: before.result.run_id.clone(),
+        after: after.result.run_id.clone(),
+        inputs: inputs(before, after),
+        rows: rows(&before.result, &after.result),
+    }
+}
+
+/// Compares the checks of two runs, row by row in the second run's order; what only the first has comes last.
+pub fn rows(old: &RunResult, new: &RunResult) -> Vec<Row> {
     let mut rows: Vec<Row> = new
         .checks
         .iter()
@@ -89,13 +99,7 @@ pub fn compare(before: &StoredRun, after: &StoredRun) -> Comparison {
         .collect();
     let gone = old.checks.iter().filter(|record| !new.checks.iter().any(|other| other.same_row(record)));
     rows.extend(gone.map(|record| row(Some(record), None)));
-    Comparison {
-        schema: SCHEMA,
-        before: old.run_id.clone(),
-        after: new.run_id.clone(),
-        inputs: inputs(before, after),
-        rows,
-    }
+    rows
 }
 
 fn row(before: Option<&CheckRecord>, after: Option<&CheckRecord>) -> Row {

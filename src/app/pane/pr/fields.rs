@@ -39,6 +39,8 @@ pub struct Fields {
     pub at: usize,
     pub mode: Mode,
     list: Vec<Shown>,
+    /// What the session's log says of a field: it says nothing again where nothing changed.
+    logged: BTreeMap<FieldId, String>,
 }
 
 impl Fields {
@@ -191,8 +193,10 @@ impl State {
         self.fields.mode = Mode::Moving;
         let Some(shown) = self.fields.here() else { return };
         let text = self.fields.voice(&shown.id).map(Voice::text).unwrap_or_default();
-        let step = PersonStep::Voice { field: shown.id.0.clone(), text };
-        ctx.record(Entry::Person { step });
+        let (id, logged) = (shown.id.clone(), &mut self.fields.logged);
+        if logged.insert(id.clone(), text.clone()).unwrap_or_default() != text {
+            ctx.record(Entry::Person { step: PersonStep::Voice { field: id.0, text } });
+        }
         self.recount(ctx.facts);
     }
 

@@ -6,7 +6,7 @@ use crate::app::update::update;
 use crate::app::{Effect, State};
 use crate::pr::data::staging::Held;
 use crate::pr::data::{FieldId, GateId, GateState, HandOver, LineId, Outcome, Plan, Selection, Undo, Where};
-use crate::session::data::{Live, PersonStep};
+use crate::session::data::{Entry, Live, PersonStep};
 
 /// The acts of the person among effects, in words.
 fn acts(effects: &[Effect]) -> Vec<String> {
@@ -111,6 +111,26 @@ fn typing_goes_into_the_field_and_its_letters_are_no_keys() {
     assert_eq!(voice(&state, "requirements/ai-usage-disclosure"), "With help.\nTwo lines.");
     press(&mut state, "\n<tab>Arcee<esc>");
     assert_eq!(voice(&state, "model-information/name"), "Arcee");
+}
+
+#[test]
+fn a_field_is_logged_when_its_text_changed_and_not_when_it_was_passed() {
+    let logged = |effects: &[Effect]| {
+        let entry = |effect: &Effect| match effect {
+            Effect::Record(entry) => match &**entry {
+                Entry::Person { step: PersonStep::Voice { field, text } } => Some(format!("{field}={text}")),
+                _ => None,
+            },
+            _ => None,
+        };
+        effects.iter().filter_map(entry).collect::<Vec<_>>()
+    };
+    let mut state = state(80, 24);
+    let written = press(&mut state, "iAdd arcee<tab><tab>With help.<esc>");
+    assert_eq!(logged(&written), ["title=Add arcee", "requirements/ai-usage-disclosure=With help."]);
+    assert_eq!(logged(&press(&mut state, "\n<esc>")), Vec::<String>::new(), "nothing new");
+    let emptied = press(&mut state, &format!("\n{}<esc>", "<backspace>".repeat(10)));
+    assert_eq!(logged(&emptied), ["requirements/ai-usage-disclosure="], "emptied is a change");
 }
 
 #[test]
