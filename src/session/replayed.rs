@@ -135,6 +135,7 @@ fn decided(decision: &Decision) -> &'static str {
     match decision {
         Decision::Accept => "accepted",
         Decision::AcceptEdited { .. } => "accepted with a change",
+        Decision::AcceptPart { .. } => "accepted in part",
         Decision::Deny { .. } => "refused",
     }
 }
