@@ -102,6 +102,18 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
+/// Says in one line what a call is about: its name and its short arguments.
+pub fn call_title(call: &ToolCall) -> String {
+    let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+    let short = arguments.as_object().into_iter().flatten().filter_map(|(_, value)| match value {
+        Value::String(text) if text.len() <= 60 && !text.contains('\n') => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    });
+    let about: Vec<String> = short.take(3).collect();
+    format!("{} {}", call.name, about.join(" ")).trim_end().to_string()
+}
+
 /// Whether a person must agree before a tool runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -381,6 +393,71 @@ pub enum Entry {
     Stopped { report: Report },
     /// The queue of messages typed while busy, whole, after each change.
     Queue { messages: Vec<String> },
+    /// A fact that outlives compactions; the latest of its kind and subject counts.
+    Pinned { pin: Pin },
+    /// A summary of the first `upto` messages was written and waits for the person.
+    Summarised { upto: usize, summary: String, usage: Option<Usage> },
+    /// The first `upto` messages are no longer sent: facts and summary stand for them. They stay in the log.
+    Compacted { upto: usize, summary: String, pinned: Vec<Pin> },
+    /// The conversation stays as it was.
+    NotCompacted { why: String },
+}
+
+/// A fact that is sent word for word with every request, whatever else is left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    pub kind: PinKind,
+    /// What it is about, where there can be several of a kind: a call, a file.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject: String,
+    pub text: String,
+}
+
+/// What a pinned fact is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PinKind {
+    /// What the person asked for first.
+    Task,
+    /// What is ported.
+    Architecture,
+    /// What the person wrote of the architecture in their own words, or that they went on without.
+    Understanding,
+    /// What the person said after the task.
+    Said,
+    /// A refused edit with its reason, or one that the person changed.
+    Decision,
+    /// A file that was changed by an agreed edit.
+    Edited,
+    /// The last check's verdict and open failures.
+    Check,
+}
+
+impl PinKind {
+    /// Names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Architecture => "architecture",
+            Self::Understanding => "the person's own summary of the architecture",
+            Self::Said => "the person said",
+            Self::Decision => "decision",
+            Self::Edited => "edited",
+            Self::Check => "last check",
+        }
+    }
+}
+
+/// Writes a fact on as many lines as it has, as an item of a list.
+pub fn fact_line(pin: &Pin) -> String {
+    format!("- {}: {}", pin.kind.name(), pin.text.trim_end().replace('\n', "\n  "))
+}
+
+impl Pin {
+    /// Makes a fact.
+    pub fn new(kind: PinKind, subject: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { kind, subject: subject.into(), text: text.into() }
+    }
 }
 
 #[cfg(test)]

@@ -18,13 +18,48 @@ To use tools, end your reply with one fenced block per call, written exactly lik
 Inside a block there is one JSON object and nothing else: newlines in strings are \\n, quotes are \\\". Several blocks
 run in the order they stand. Results come with the next message. A reply without such a block ends your turn.";
 
-/// Writes what the person has to copy next: everything the first time, then only what is new since `shown` messages.
-pub fn next_text(setup: &Setup, messages: &[Message], shown: usize) -> String {
-    if shown == 0 {
-        return full_text(setup, messages);
-    }
+/// Writes what the person has to copy next: what is new since `shown` messages.
+pub fn new_text(messages: &[Message], shown: usize) -> String {
     let names = call_names(messages);
     messages.iter().skip(shown).map(|message| section(message, &names)).collect::<Vec<_>>().join("\n")
+}
+
+/// Writes messages to be summed up in at most about `room` bytes: tool outputs are cut first, then everything, and at last
+/// the middle is left out, with what is missing said in place.
+pub fn conversation(messages: &[Message], room: usize) -> String {
+    const CUTS: [(usize, usize); 4] = [(4000, usize::MAX), (1500, 8000), (400, 2000), (150, 600)];
+    let names = call_names(messages);
+    let mut text = String::new();
+    for (outputs, words) in CUTS {
+        let one = |message: &Message| {
+            let most = if message.role == Role::Tool { outputs } else { words };
+            let content = shortened(&message.content, most);
+            let mut short = Message { content, ..message.clone() };
+            for call in &mut short.tool_calls {
+                if call.arguments.len() > most {
+                    let cut = shortened(&call.arguments, most);
+                    call.arguments = json!({ "cut": cut }).to_string();
+                }
+            }
+            section(&short, &names)
+        };
+        text = messages.iter().map(one).collect::<Vec<_>>().join("\n");
+        if text.len() <= room {
+            return text;
+        }
+    }
+    shortened(&text, room)
+}
+
+/// Keeps the beginning and the end of a text that is too long.
+fn shortened(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_string();
+    }
+    let (head, tail) = (most / 3 * 2, most / 3);
+    let head = (0..=head).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let tail = (text.len() - tail..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    format!("{}\n[… {} bytes left out …]\n{}", &text[..head], tail - head, &text[tail..])
 }
 
 /// Writes the whole request: rules, system prompt, tools, conversation.
@@ -229,6 +264,7 @@ mod tests {
             system: "Port models.".into(),
             tools: vec![tool],
             limits: Limits::default(),
+            ..Setup::default()
         }
     }
 
@@ -340,10 +376,10 @@ mod tests {
             Message::user("Go on."),
         ];
         assert_eq!(
-            next_text(&setup(), &messages, 2),
+            new_text(&messages, 2),
             "## Result of read_file\n\n````\nx = ```1```\n````\n\n## Person\n\nGo on.\n"
         );
-        let full = next_text(&setup(), &messages, 0);
+        let full = full_text(&setup(), &messages);
         for part in [
             RULES,
             "Port models.",

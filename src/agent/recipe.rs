@@ -15,6 +15,8 @@ static OURS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts/recipe");
 
 /// The longest fragment, in characters: context is what the model thinks with.
 const LONGEST: usize = 4000;
+/// The longest text of the person's own in place of one of ours.
+const LONGEST_TEXT: usize = 20_000;
 const FENCE: &str = "+++";
 
 /// One piece of knowledge.
@@ -43,6 +45,8 @@ pub enum When {
 pub enum RecipeError {
     #[error("{path}: {what}")]
     Malformed { path: PathBuf, what: String },
+    #[error("{path}: {what}")]
+    Text { path: PathBuf, what: String },
     #[error(transparent)]
     Fs(#[from] FsError),
 }
@@ -50,7 +54,7 @@ pub enum RecipeError {
 impl Explain for RecipeError {
     fn blame(&self) -> Blame {
         match self {
-            Self::Malformed { .. } => Blame::User,
+            Self::Malformed { .. } | Self::Text { .. } => Blame::User,
             Self::Fs(_) => Blame::Environment,
         }
     }
@@ -61,6 +65,9 @@ impl Explain for RecipeError {
                 "mend it or move it away: {} needs a head between +++ lines with title, source, and always = true or config = [keys]",
                 path.display()
             ),
+            Self::Text { path, .. } => {
+                format!("mend it, or move it away to use the built-in text: {}", path.display())
+            }
             Self::Fs(error) => return error.hint(),
         })
     }
@@ -109,11 +116,24 @@ impl Recipe {
             When::Config(wanted) => wanted.iter().any(|key| keys.contains(key)),
         })
     }
+}
 
-    /// Writes the chosen ones as one text.
-    pub fn text(&self, keys: &BTreeSet<String>) -> String {
-        let one = |fragment: &Fragment| format!("## {}\n\n{}", fragment.title, fragment.text);
-        self.choose(keys).map(one).collect::<Vec<_>>().join("\n\n")
+impl Fragment {
+    /// Writes it as it stands in the prompt.
+    pub fn written(&self) -> String {
+        format!("## {}\n\n{}", self.title, self.text)
+    }
+}
+
+/// Reads a text of the person's own that stands for one of ours.
+pub fn own_text(path: &Path) -> Result<String, RecipeError> {
+    let wrong = |what: String| RecipeError::Text { path: path.to_path_buf(), what };
+    let text = read_text(path)?;
+    let length = text.trim().chars().count();
+    match length {
+        0 => Err(wrong("it is empty".into())),
+        1..=LONGEST_TEXT => Ok(text),
+        _ => Err(wrong(format!("it has {length} characters; at most {LONGEST_TEXT} are taken"))),
     }
 }
 
@@ -149,14 +169,79 @@ mod tests {
     #[test]
     fn only_what_the_config_calls_for_is_chosen() {
         let recipe = Recipe::load(Path::new("/nowhere")).expect("ours");
-        let plain = ["attention", "dtype", "mlp", "norms", "phases", "surface", "weights"];
+        let plain = [
+            "attention",
+            "caches",
+            "debugging",
+            "dtype",
+            "mlp",
+            "norms",
+            "phases",
+            "quantize",
+            "shard",
+            "surface",
+            "training",
+            "weights",
+        ];
         assert_eq!(names(&recipe, &["hidden_size"]), plain);
         let deepseek = names(&recipe, &["kv_lora_rank", "n_routed_experts", "rope_theta"]);
         assert_eq!(
             deepseek.iter().filter(|name| !plain.contains(&name.as_str())).collect::<Vec<_>>(),
             ["experts", "mla", "rope"]
         );
-        assert!(recipe.0.values().all(|fragment| !fragment.source.is_empty()));
+    }
+
+    /// What every architecture is told, and what the most demanding one is told, in characters: about 2,700 and 4,200 tokens.
+    const PLAIN: usize = 11_000;
+    const ALL: usize = 17_000;
+
+    #[test]
+    fn the_whole_stays_small_and_every_fragment_says_where_it_was_learnt() {
+        let recipe = Recipe::load(Path::new("/nowhere")).expect("ours");
+        let size = |fragments: &mut dyn Iterator<Item = &Fragment>| {
+            fragments.map(|fragment| fragment.written().chars().count()).sum::<usize>()
+        };
+        let plain = size(&mut recipe.choose(&BTreeSet::new()));
+        let all = size(&mut recipe.0.values());
+        assert!(plain <= PLAIN && all <= ALL, "{plain} and {all} characters");
+        for fragment in recipe.0.values() {
+            let learnt = fragment.source.contains('#') || fragment.source.contains("merged");
+            assert!(learnt, "{}: {:?} names no port, fix or review", fragment.name, fragment.source);
+        }
+    }
+
+    #[test]
+    fn what_ports_get_wrong_is_all_told() {
+        let recipe = Recipe::load(Path::new("/nowhere")).expect("ours");
+        let topics: [(&str, &[&str]); 17] = [
+            ("rope", &["rope_parameters", "rope_scaling", "rope_type", "null", "per layer type"]),
+            ("rope", &["interleaved", "Partial", "YaRN", "ongrope", "no_rope_layers"]),
+            ("dtype", &["float32", "promotes", "cast_predicate"]),
+            ("norms", &["eps", "mean of squares", "casts to float32 and back", "1 + weight"]),
+            ("multipliers", &["embedding", "residual", "logits", "attention"]),
+            ("weights", &["run on its own output", "tie_word|Tied", "lm_head"]),
+            (
+                "experts",
+                &["sigmoid", "correction bias", "norm_topk_prob", "routed_scaling_factor", "SwitchGLU"],
+            ),
+            ("mla", &["latent", "kv_b_proj", "mscale"]),
+            ("windows", &["sliding", "RotatingKVCache", "128 or 129", "layer_types"]),
+            ("recurrent", &["Hybrids", "make_cache", "conv_kernel"]),
+            ("caches", &["update_and_fetch", "padded on the left", "offset"]),
+            ("shard", &["all-to-sharded", "sharded-to-all"]),
+            ("quantize", &["quant_predicate", "scales"]),
+            ("training", &["LoRA", "stop_gradient", "vjp"]),
+            ("surface", &["Copyright", "no docstring", "test_models.py"]),
+            ("phases", &["Reference known", "Config read", "Understood", "smallest eager path", "Checked"]),
+            ("debugging", &["first divergent module", "reference can be wrong"]),
+        ];
+        for (name, words) in topics {
+            let text = &recipe.0[name].text;
+            for word in words {
+                let told = word.split('|').any(|word| text.contains(word));
+                assert!(told, "{name} says nothing of {word}");
+            }
+        }
     }
 
     #[test]
@@ -166,7 +251,8 @@ mod tests {
         write_atomic(&folder.path().join("rope.md"), own.as_bytes()).expect("written");
         let recipe = Recipe::load(folder.path()).expect("both");
         assert!(!names(&recipe, &["rope_theta"]).contains(&"rope".to_string()));
-        assert!(recipe.text(&["own_key".to_string()].into()).contains("## Mine\n\nOnly this."));
+        let keys = ["own_key".to_string()].into();
+        assert!(recipe.choose(&keys).any(|fragment| fragment.written() == "## Mine\n\nOnly this."));
         write_atomic(&folder.path().join("broken.md"), b"no head").expect("written");
         let error = Recipe::load(folder.path()).expect_err("no head").to_string();
         assert!(error.ends_with("broken.md: it does not begin with +++"), "{error}");

@@ -59,6 +59,8 @@ pub struct ModelFacts {
     pub model: String,
     pub context_used: u64,
     pub context_limit: u64,
+    /// Set where `context_used` is not, or not only, the endpoint's own count.
+    pub context_estimated: bool,
 }
 
 /// The last verdict in few words.

@@ -16,6 +16,10 @@ pub enum JobKind {
     Setup,
     /// A streaming answer of the model.
     Stream,
+    /// The second reader: its preparation, its stream, its calls, by number.
+    Reader(u32),
+    /// Writes the session as a document.
+    Export,
     /// Tool calls; several may run, told apart by number.
     Tool(u32),
     Check,
@@ -45,7 +49,12 @@ impl JobKind {
     pub fn pane(self) -> Option<PaneId> {
         match self {
             Self::Setup => None,
-            Self::Stream | Self::Tool(_) | Self::WatchEdit | Self::TakeBack => Some(PaneId::Chat),
+            Self::Stream
+            | Self::Tool(_)
+            | Self::WatchEdit
+            | Self::TakeBack
+            | Self::Reader(_)
+            | Self::Export => Some(PaneId::Chat),
             Self::Check => Some(PaneId::Harness),
             Self::LoadSource | Self::Watch | Self::SaveFile | Self::Search | Self::Editor => {
                 Some(PaneId::Source)

@@ -56,4 +56,6 @@ pub enum PaneMsg {
     Pr(pr::Msg),
     /// Go to a pane.
     Focus(PaneId),
+    /// Do what a slash command asked for.
+    Act(Action),
 }

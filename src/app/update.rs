@@ -84,6 +84,7 @@ impl Turn<'_> {
     fn deliver(&mut self, msg: PaneMsg) {
         match msg {
             PaneMsg::Focus(pane) => self.focus(pane),
+            PaneMsg::Act(action) => self.act(action),
             PaneMsg::Setup(msg) => self.with(PaneId::Chat, |parts, ctx| parts.setup.on(msg, ctx)),
             PaneMsg::Chat(msg) => self.with(PaneId::Chat, |parts, ctx| parts.panes.chat.on(msg, ctx)),
             PaneMsg::Source(msg) => self.with(PaneId::Source, |parts, ctx| parts.panes.source.on(msg, ctx)),

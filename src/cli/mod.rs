@@ -18,6 +18,7 @@ mod demo;
 mod discover;
 mod doctor;
 mod download;
+mod export;
 mod golden;
 mod inventory;
 mod job;
@@ -124,6 +125,8 @@ enum Command {
     Sessions(sessions::ListArgs),
     /// Save a session as a recording
     Record(sessions::RecordArgs),
+    /// Write a session as a document to read: Markdown, JSON or HTML, without keys and folders
+    Export(export::Args),
     /// Run checks without the screen
     Check(check::Args),
     /// Compare two stored runs: what is worse or better beyond noise
@@ -192,6 +195,7 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Demo(args)) => demo::run(args, &common),
         Some(Command::Sessions(args)) => sessions::list(args, &common),
         Some(Command::Record(args)) => sessions::record(args, &common),
+        Some(Command::Export(args)) => export::run(args, &common),
         Some(Command::Check(args)) => check::run(args, &common),
         Some(Command::Compare(args)) => compare::run(args, &common),
         Some(Command::Golden(args)) => golden::run(args, &common),

@@ -94,7 +94,7 @@ fn settings(common: &Common) -> Result<Settings, Report> {
 }
 
 /// What this run knows to be secret, and its folders; the log was redacted once already.
-fn redactor(settings: &Settings) -> Redactor {
+pub(super) fn redactor(settings: &Settings) -> Redactor {
     let home = &settings.home.value;
     let redactor = settings
         .secrets()

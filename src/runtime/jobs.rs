@@ -7,6 +7,7 @@ mod discover;
 mod edits;
 mod harness;
 pub mod pr;
+mod reader;
 mod setup;
 mod source;
 

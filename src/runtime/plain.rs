@@ -26,6 +26,7 @@ pub fn lines(entry: &Entry) -> Vec<String> {
             }
             out
         }
+        Entry::Reader { entry } => reader(entry),
         Entry::Check { result } => run(result),
         Entry::Edit { receipt } => labelled("edit", &format!("{} saved", receipt.path.display())),
         Entry::Setup { text } => labelled("setup", text),
@@ -50,7 +51,14 @@ fn chat(entry: &Chat) -> Vec<String> {
             error(report)
         }
         Chat::ToolEnded { outcome: ToolOutcome::Failed { text }, .. } => labelled("tool failed", text),
-        Chat::ToolEnded { .. } | Chat::Usage { .. } | Chat::Queue { .. } => Vec::new(),
+        Chat::ToolEnded { .. } | Chat::Usage { .. } | Chat::Queue { .. } | Chat::Summarised { .. } => {
+            Vec::new()
+        }
+        Chat::Pinned { pin } => labelled("fact", &format!("{}: {}", pin.kind.name(), pin.text)),
+        Chat::Compacted { upto, summary, .. } => {
+            labelled("condensed", &format!("facts and this summary stand for {upto} messages\n{summary}"))
+        }
+        Chat::NotCompacted { why } => labelled("not condensed", why),
         Chat::Proposed { proposal } => {
             let mut out = labelled("proposal", &format!("{} ({})", proposal.title, proposal.path));
             out.extend(labelled("diff", &diff(&proposal.before, &proposal.after)));
@@ -85,6 +93,21 @@ fn chat(entry: &Chat) -> Vec<String> {
                 retry_in_ms.map_or(String::new(), |wait| format!("; again in {} s", wait.div_ceil(1000)));
             labelled("endpoint", &format!("{}{next}", failure.text))
         }
+    }
+}
+
+/// What it was given to read is left out: it is the diff, which the person has.
+fn reader(entry: &Chat) -> Vec<String> {
+    match entry {
+        Chat::Message { message } if message.role == Role::Assistant => {
+            let mut out = labelled("second reader", &message.content);
+            out.extend(
+                message.tool_calls.iter().flat_map(|call| labelled("second reader reads", &call.name)),
+            );
+            out
+        }
+        Chat::Stopped { report } => error(report),
+        _ => Vec::new(),
     }
 }
 

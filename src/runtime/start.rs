@@ -139,7 +139,7 @@ fn open_session(
     }
 }
 
-fn redactor(settings: &Settings) -> Redactor {
+pub(super) fn redactor(settings: &Settings) -> Redactor {
     use secrecy::ExposeSecret;
     let redactor = Redactor::default().folder(settings.home.value.root(), "$HOME_DIR");
     settings.secrets().iter().fold(redactor, |redactor, key| redactor.secret(key.expose_secret()))

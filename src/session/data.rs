@@ -35,6 +35,8 @@ pub enum Entry {
     Header(Header),
     /// The conversation: messages, proposals, decisions, the queue.
     Chat { entry: ChatEntry },
+    /// The second reader's conversation.
+    Reader { entry: ChatEntry },
     /// A tool run's card, and what it left.
     Tool { call_id: String, summary: String, artifacts: Vec<Artifact> },
     /// A check that the person or a save started.

@@ -24,6 +24,7 @@ impl Restored {
             Entry::Check { result } => self.last_check = Some(*result),
             Entry::Person { step } => self.acts.push(step),
             Entry::Unknown => self.unknown += 1,
+            Entry::Reader { .. } => {}
             Entry::Edit { .. } | Entry::Setup { .. } | Entry::Note { .. } | Entry::Error { .. } => {}
             Entry::Draft(_) | Entry::Pane { .. } | Entry::Voice { .. } => {}
         }
@@ -51,7 +52,11 @@ impl Restored {
             | ChatEntry::Queue { .. }
             | ChatEntry::Undone { .. }
             | ChatEntry::Mode { .. }
-            | ChatEntry::Rule { .. } => {}
+            | ChatEntry::Rule { .. }
+            | ChatEntry::Pinned { .. }
+            | ChatEntry::Summarised { .. }
+            | ChatEntry::Compacted { .. }
+            | ChatEntry::NotCompacted { .. } => {}
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod beside;
 pub mod data;
 pub mod endpoint;
 pub mod error;
+pub mod export;
 mod fold;
 mod folder;
 mod log;

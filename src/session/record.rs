@@ -90,7 +90,8 @@ fn push(kept: &mut Vec<Line>, line: Line) {
 }
 
 /// Says what of an entry a recording keeps. Proposals are left out: the demo's real tools make them again, and they
-/// hold whole files. So do the long answers of tools, of which the beginning is kept, and the charts of checks.
+/// hold whole files. So do the long answers of tools, of which the beginning is kept, and the charts of checks. Condensings
+/// are left out too: a recording is the whole conversation.
 fn keep(entry: Entry) -> Option<Entry> {
     match entry {
         Entry::Header(header) => Some(Entry::Header(Header { recording: true, ..header })),
@@ -98,7 +99,7 @@ fn keep(entry: Entry) -> Option<Entry> {
             shorten(&mut entry);
             let kept = match &entry {
                 ChatEntry::Message { message } => message.role != Role::System && message.mark == Mark::Whole,
-                ChatEntry::ToolEnded { .. } | ChatEntry::Decided { .. } => true,
+                ChatEntry::ToolEnded { .. } | ChatEntry::Decided { .. } | ChatEntry::Pinned { .. } => true,
                 ChatEntry::Proposed { .. }
                 | ChatEntry::Rebased { .. }
                 | ChatEntry::Undone { .. }
@@ -107,7 +108,10 @@ fn keep(entry: Entry) -> Option<Entry> {
                 | ChatEntry::Usage { .. }
                 | ChatEntry::Failed { .. }
                 | ChatEntry::Stopped { .. }
-                | ChatEntry::Queue { .. } => false,
+                | ChatEntry::Queue { .. }
+                | ChatEntry::Summarised { .. }
+                | ChatEntry::Compacted { .. }
+                | ChatEntry::NotCompacted { .. } => false,
             };
             kept.then_some(Entry::Chat { entry })
         }
@@ -128,6 +132,7 @@ fn keep(entry: Entry) -> Option<Entry> {
         | Entry::Voice { .. }
         | Entry::Person { .. }
         | Entry::Note { .. } => Some(entry),
+        Entry::Reader { .. } => None,
         Entry::Draft(_) | Entry::Pane { .. } | Entry::Error { .. } | Entry::Unknown => None,
     }
 }

@@ -70,6 +70,7 @@ impl Redactor {
             if out.contains(secret.expose_secret()) {
                 out = out.replace(secret.expose_secret(), REDACTED);
             }
+            out = without_halves(out, secret.expose_secret());
         }
         for (pattern, keep) in PATTERNS.iter() {
             if pattern.is_match(&out) {
@@ -101,6 +102,27 @@ impl Redactor {
     }
 }
 
+/// Removes the beginning of a secret at a text's end, and its end at a text's beginning: a message that was cut off, and what
+/// came after it.
+fn without_halves(mut text: String, secret: &str) -> String {
+    // Half of a short secret would be found in ordinary words.
+    if secret.len() < 2 * SHORTEST_SECRET {
+        return text;
+    }
+    let lengths = || (SHORTEST_SECRET..secret.len()).rev().filter(|at| secret.is_char_boundary(*at));
+    let trimmed = text.trim_end().len();
+    if let Some(at) = lengths().find(|at| text[..trimmed].ends_with(&secret[..*at])) {
+        text.replace_range(trimmed - at..trimmed, REDACTED);
+    }
+    let start = text.len() - text.trim_start().len();
+    let ends = |at: &usize| text[start..].starts_with(&secret[secret.len() - *at..]);
+    let boundary = |at: &usize| secret.is_char_boundary(secret.len() - *at);
+    if let Some(at) = (SHORTEST_SECRET..secret.len()).rev().filter(boundary).find(ends) {
+        text.replace_range(start..start + at, REDACTED);
+    }
+    text
+}
+
 /// How much of a match must stay.
 #[derive(Clone, Copy)]
 enum Keep {
@@ -121,6 +143,10 @@ static PATTERNS: LazyLock<Vec<(Regex, Keep)>> = LazyLock::new(|| {
         (r"\bxox[abprs]-[A-Za-z0-9-]{10,}", Keep::None),
         (r"\bAIza[A-Za-z0-9_-]{35}", Keep::None),
         (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", Keep::None),
+        (r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}", Keep::None),
+        (r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)", Keep::None),
+        (r#"((?i:api[_-]?key|access[_-]?token|x-api-key)\\?["']?\s*[:=]\s*\\?["']?)([A-Za-z0-9._~+/=-]{16,})"#, Keep::FirstIfRandom),
+        (r"((?i:authorization:\s*basic)\s+)([A-Za-z0-9+/=]{12,})", Keep::First),
         (r"((?i:bearer)\s+)([A-Za-z0-9._~+/=-]{12,})", Keep::FirstIfRandom),
         (r"(\b[A-Z][A-Z0-9_]*(?:API_KEY|_TOKEN|_SECRET|PASSWORD)\s*=\s*)\S+", Keep::First),
         (r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?:@)", Keep::First),
@@ -220,10 +246,23 @@ mod tests {
             ("task-specific-arguments-for-sk-learn", "task-specific-arguments-for-sk-learn"),
             ("pad_token = self.tokenizer_of_a_model", "pad_token = self.tokenizer_of_a_model"),
             ("hf_config.num_hidden_layers", "hf_config.num_hidden_layers"),
+            ("{\"api_key\": \"abcdefgh12345678\"}", "{\"api_key\": \"[redacted]\"}"),
+            ("api_key = os.environ.get_the_value", "api_key = os.environ.get_the_value"),
+            ("Authorization: Basic dXNlcjpwYXNzd29yZA==", "Authorization: Basic [redacted]"),
+            ("t eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcDEF_123", "t [redacted]"),
+            ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nx", "[redacted]\nx"),
         ];
         for (text, wanted) in cases {
             assert_eq!(redactor.text(text), wanted);
         }
+    }
+
+    #[test]
+    fn halves_of_a_known_secret_go_where_a_text_was_cut() {
+        let redactor = Redactor::default().secret("gizmo-4711-purple-elephant");
+        assert_eq!(redactor.text("the key is gizmo-4711-pur"), "the key is [redacted]");
+        assert_eq!(redactor.text("ple-elephant, then go on"), "[redacted], then go on");
+        assert_eq!(redactor.text("a gizmo"), "a gizmo", "too little to be a secret");
     }
 
     #[test]

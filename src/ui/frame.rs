@@ -8,6 +8,7 @@ use ratatui::widgets::{Block, BorderType, Clear, Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr;
 
 use super::rect;
+use crate::app::facts::ModelFacts;
 use crate::app::job::JobKind;
 use crate::app::layout::{Borders, Layout, SMALLEST};
 use crate::app::{PaneId, State};
@@ -41,12 +42,9 @@ pub fn status(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     if !facts.model.model.is_empty() {
         right.push(facts.model.model.clone());
     }
-    if facts.model.context_limit > 0 {
-        right.push(format!(
-            "{}/{}",
-            thousands(facts.model.context_used),
-            thousands(facts.model.context_limit)
-        ));
+    // Where no limit is known the count matters less than the words that a narrow screen would lose for it.
+    if facts.demo.is_none() || facts.model.context_limit > 0 {
+        right.extend(context(&facts.model));
     }
     // Watching is what the program always does; only work that ends is worth a word.
     let mut running =
@@ -71,6 +69,17 @@ pub fn status(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
         Span::styled(right, theme.bar),
     ]);
     frame.render_widget(line, area);
+}
+
+/// Says how full the model's context is; `~` marks what is not the endpoint's own count.
+fn context(model: &ModelFacts) -> Option<String> {
+    let about = if model.context_estimated { "~" } else { "" };
+    let used = format!("{about}{}", thousands(model.context_used));
+    match (model.context_limit, model.context_used) {
+        (0, 0) => None,
+        (0, _) => Some(format!("{used} tokens")),
+        (limit, _) => Some(format!("{used}/{}", thousands(limit))),
+    }
 }
 
 fn thousands(count: u64) -> String {

@@ -355,6 +355,7 @@ impl Conversation {
             system: "Port.".into(),
             tools: tools(),
             limits: Limits::default(),
+            ..Setup::default()
         };
         Self { machine: Machine::new(setup), client: client(&server.base_url, None), now_ms: 0 }
     }

@@ -92,6 +92,7 @@ fn a_local_server_converses_dies_loudly_comes_back_and_leaves_nobody() {
             system: "You answer in one short sentence.".into(),
             tools: Vec::new(),
             limits: Limits { output: answering.profile.output.value, ..Limits::default() },
+            ..Setup::default()
         };
         let mut machine = Machine::new(setup);
         turn(&mut machine, &answering, "What is the capital of France?").await;

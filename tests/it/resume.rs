@@ -154,6 +154,8 @@ fn every_pane_comes_back_after_kill_9() {
 
     // Chat: a conversation, an undecided edit with half a refusal, a queued message, a draft.
     pty.wait_for("1 Chat");
+    pty.send("/waive a test has no words of its own\r");
+    pty.wait_for("Edits may be proposed");
     pty.send("port it\r");
     pty.wait_for("Here is the port.");
     pty.wait_for("Waiting for you");

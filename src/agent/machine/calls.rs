@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::gates::Gate;
 use super::{Machine, Notice, Output, State};
 use crate::agent::approval;
 use crate::agent::data::policy::{By, EditMode, Ruling};
@@ -95,7 +96,10 @@ impl Machine {
         while let Some(call) = self.active_call() {
             match check(&call, &self.setup.tools) {
                 Err(wrong) => self.end_call(&call.id, ToolOutcome::Failed { text: self.blame_cut(wrong) }),
-                Ok((run, approval)) => return self.dispatch(run, approval),
+                Ok((run, approval)) => match self.gate().filter(|_| approval == Approval::Ask) {
+                    Some(gate) => self.refuse_by(gate, &call.id),
+                    None => return self.dispatch(run, approval),
+                },
             }
         }
         if self.turn.malformed >= self.setup.limits.malformed_rounds {
@@ -104,6 +108,11 @@ impl Machine {
             return self.stop(report.hint("try another model, or tell it what is wrong; r goes on"));
         }
         self.next_round();
+    }
+
+    fn refuse_by(&mut self, gate: Gate, call_id: &str) {
+        self.end_call(call_id, ToolOutcome::Failed { text: gate.refusal().into() });
+        self.out.push(Output::Notify(Notice::GateShut(gate)));
     }
 
     fn dispatch(&mut self, run: ToolRun, approval: Approval) {

@@ -1,10 +1,14 @@
 //! The conversation as a pure state machine: inputs in, outputs as data out. No clock, no network, no task: the time
 //! comes with each input, and `runtime` carries out what is asked.
 //!
-//! [`turn`] holds requests, streams and retries; [`calls`] holds tool calls and approvals; [`restore`] rebuilds a
-//! machine from a session's entries.
+//! [`turn`] holds requests, streams and retries; [`calls`] holds tool calls and approvals; [`compact`] condenses what
+//! grows too long, beside the [`facts`] that outlive it; [`gates`] holds the phases; [`restore`] rebuilds a machine from a
+//! session's entries.
 
 mod calls;
+mod compact;
+mod facts;
+pub mod gates;
 mod partial;
 mod policy;
 mod restore;
@@ -14,16 +18,20 @@ mod turn;
 mod tests;
 
 pub use calls::{CallPhase, CallProgress, Round};
+pub use compact::{CompactPhase, Compacting, PROMPT as COMPACT_PROMPT, Verdict, Why};
 pub use partial::{Partial, PartialCall};
 
 use super::context::{self, Meter};
 use super::data::policy::{By, EditMode, Policy, Rule};
 use super::data::{
-    ChatRequest, Decision, Entry, Message, Proposal, StreamEvent, StreamFailure, ToolOutcome, ToolRun,
+    ChatRequest, Decision, Entry, Message, Pin, Proposal, StreamEvent, StreamFailure, ToolOutcome, ToolRun,
     ToolSpec, Usage,
 };
 use super::transcript::Transcript;
 use crate::util::blame::Report;
+
+/// What is said for the person where a request must not end in the model's own words.
+pub(crate) const GO_ON: &str = "Go on.";
 
 /// One conversation with a model.
 #[derive(Clone, Debug)]
@@ -37,8 +45,19 @@ pub struct Machine {
     policy: Policy,
     /// What the model is to be told with the next message.
     notes: Vec<String>,
-    /// The last count that the endpoint gave.
+    /// The last count that the endpoint gave, and the estimated tokens of what came since.
     usage: Option<Usage>,
+    since: u64,
+    /// Whether the count includes the message that comes next.
+    counts_next: bool,
+    facts: facts::Facts,
+    seen: gates::Seen,
+    /// The person asked for a summary while the model was busy.
+    compact_asked: bool,
+    /// How full the context was when a summary was last turned down.
+    declined_at: Option<u64>,
+    /// Calls whose outputs the last request went without.
+    left_out: Vec<String>,
     streams: u64,
     minted: u64,
     /// Estimated tokens of system prompt and tools.
@@ -55,8 +74,24 @@ pub struct Setup {
     pub provider: Provider,
     pub model: String,
     pub system: String,
+    /// The parts of `system` by name, for showing what takes the room.
+    pub parts: Vec<PromptPart>,
     pub tools: Vec<ToolSpec>,
     pub limits: Limits,
+    /// What is ported; a fact that outlives every condensing.
+    pub model_type: String,
+    /// What the model is asked for a summary; ours where it is empty.
+    pub summarise: String,
+    pub gates: gates::Gates,
+}
+
+/// A named part of the system prompt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PromptPart {
+    pub name: String,
+    /// Where it was learnt, or whose file it is.
+    pub source: String,
+    pub bytes: usize,
 }
 
 /// Who answers requests.
@@ -86,6 +121,10 @@ pub struct Limits {
     pub context: Option<u64>,
     /// Limit of output tokens sent with each request.
     pub output: Option<u32>,
+    /// Limit of output tokens of a summary, thoughts included.
+    pub summary: u32,
+    /// How full the context may be, of a hundred, before the conversation is condensed.
+    pub compact_percent: u8,
 }
 
 impl Default for Limits {
@@ -98,6 +137,8 @@ impl Default for Limits {
             longest_wait_ms: 300_000,
             context: None,
             output: None,
+            summary: 4_000,
+            compact_percent: 80,
         }
     }
 }
@@ -115,6 +156,8 @@ pub enum State {
     Tools(Round),
     /// The person carries `request` to a model; `problem` is set when a reply could not be read.
     ManualWaiting { request: String, problem: Option<String> },
+    /// The older part of the conversation is being summed up, or its summary waits for the person.
+    Compacting(Compacting),
     /// The person interrupted; the queue is kept.
     Interrupted,
     /// The turn stopped for a reason that is not the model's to mend.
@@ -169,6 +212,12 @@ pub enum Input {
     Queue(QueueEdit),
     /// The person wants the queue sent now, interrupting the model.
     Steer,
+    /// The person wants the conversation condensed.
+    Compact,
+    /// The person judged the summary that waits.
+    Judged(Verdict),
+    /// Something happened that must outlive every condensing.
+    Pin(Pin),
 }
 
 /// A change to the queue by position.
@@ -208,8 +257,20 @@ pub enum Notice {
     Stopped {
         text: String,
     },
-    /// Older tool outputs were left out of the request to fit the context.
-    Trimmed,
+    /// Older tool outputs were left out of the request to fit the context: these tools', oldest first.
+    Trimmed {
+        tools: Vec<String>,
+    },
+    /// A summary waits for the person.
+    SummaryReady,
+    /// The conversation is too short to be condensed.
+    NothingToCondense,
+    /// It is condensed before the next request.
+    CondensedLater,
+    /// An edit was refused, because a phase before it is not done.
+    GateShut(gates::Gate),
+    /// The turn ended with an edit that no check followed.
+    Unchecked,
 }
 
 /// What a turn has used so far.
@@ -241,6 +302,13 @@ impl Machine {
             policy: Policy::default(),
             notes: Vec::new(),
             usage: None,
+            since: 0,
+            counts_next: false,
+            facts: facts::Facts::default(),
+            seen: gates::Seen::default(),
+            compact_asked: false,
+            declined_at: None,
+            left_out: Vec::new(),
             streams: 0,
             minted: 0,
             shown: 0,
@@ -271,6 +339,9 @@ impl Machine {
             Input::ManualReply(text) => self.manual_reply(&text),
             Input::Queue(edit) => self.edit_queue(edit),
             Input::Steer => self.steer(),
+            Input::Compact => self.compact(),
+            Input::Judged(verdict) => self.judged(verdict),
+            Input::Pin(pin) => self.record(Entry::Pinned { pin }),
         }
         std::mem::take(&mut self.out)
     }
@@ -315,17 +386,66 @@ impl Machine {
             State::Streaming { .. }
             | State::WaitingRetry { .. }
             | State::Tools(_)
-            | State::ManualWaiting { .. } => true,
+            | State::ManualWaiting { .. }
+            | State::Compacting(_) => true,
             State::Idle | State::Interrupted | State::Stopped { .. } | State::BudgetSpent { .. } => false,
         }
     }
 
     /// Gives when the machine wants a [`Input::Tick`], if at all.
     pub fn wake_at_ms(&self) -> Option<u64> {
-        match self.state {
-            State::WaitingRetry { until_ms, .. } => Some(until_ms),
+        match &self.state {
+            State::WaitingRetry { until_ms, .. } => Some(*until_ms),
+            State::Compacting(under_way) => match under_way.phase {
+                CompactPhase::WaitingRetry { until_ms, .. } => Some(until_ms),
+                _ => None,
+            },
             _ => None,
         }
+    }
+
+    /// Gives the number of the stream that is open, the conversation's or a summary's.
+    pub fn stream(&self) -> Option<u64> {
+        match &self.state {
+            State::Streaming { stream, .. } => Some(*stream),
+            State::Compacting(under_way) => match under_way.phase {
+                CompactPhase::Streaming { stream, .. } => Some(stream),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Gives what the person has to carry to a model, and what was wrong with the last reply.
+    pub fn manual_request(&self) -> Option<(&str, Option<&str>)> {
+        match &self.state {
+            State::ManualWaiting { request, problem } => Some((request, problem.as_deref())),
+            State::Compacting(under_way) => match &under_way.phase {
+                CompactPhase::Manual { request, problem } => Some((request, problem.as_deref())),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Gives the summary that waits for the person.
+    pub fn summary(&self) -> Option<(&Compacting, &str, &[Pin])> {
+        match &self.state {
+            State::Compacting(under_way) => {
+                under_way.waiting().map(|(summary, pinned)| (under_way, summary, pinned))
+            }
+            _ => None,
+        }
+    }
+
+    /// Gives the conversation as it is sent and kept.
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// Gives the calls whose outputs the last request went without.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
     }
 
     /// Gives the proposal that waits for the person.
@@ -346,12 +466,13 @@ impl Machine {
 
     /// Gives how full the context is.
     pub fn meter(&self) -> Meter {
-        Meter::of(self.usage, self.fixed + self.transcript.tokens(), self.setup.limits.context)
+        Meter::of(self.usage, self.since, self.fixed + self.transcript.tokens(), self.setup.limits.context)
     }
 
     /// Gives the whole conversation as text to copy (manual provider), for a fresh chat window.
     pub fn manual_full_text(&self) -> String {
-        super::manual::full_text(&self.setup, self.transcript.messages())
+        let sent: Vec<Message> = self.transcript.sent().collect();
+        super::manual::full_text(&self.setup, &sent)
     }
 
     fn edit_queue(&mut self, edit: QueueEdit) {
@@ -373,14 +494,27 @@ impl Machine {
         self.record(Entry::Queue { messages });
     }
 
+    /// Takes in what outlives the entry itself.
+    fn note(&mut self, entry: &Entry) {
+        self.facts.take(entry);
+        self.seen.take(entry);
+    }
+
     fn record(&mut self, entry: Entry) {
+        self.note(&entry);
         self.out.push(Output::Record(entry));
     }
 
     /// Adds a message to the conversation and to the log.
     fn say(&mut self, message: Message) {
-        self.transcript.push(message.clone());
+        self.push(message.clone());
         self.record(Entry::Message { message });
+    }
+
+    fn push(&mut self, message: Message) {
+        let tokens = context::estimate(&message);
+        self.since = if std::mem::take(&mut self.counts_next) { 0 } else { self.since + tokens };
+        self.transcript.push(message);
     }
 
     fn stop(&mut self, report: Report) {

@@ -4,17 +4,24 @@
 use super::calls::{CallPhase, CallProgress, Round};
 use super::{Machine, Setup, State};
 use crate::agent::data::{Entry, Message, Proposal, Role};
+use crate::agent::transcript::Condensed;
 
 impl Machine {
     /// Rebuilds a conversation from what its log kept.
     pub fn restore<'a>(setup: Setup, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
         let mut machine = Self::new(setup);
         let mut undecided: Option<(&Proposal, Option<&String>)> = None;
+        let mut unjudged: Option<(usize, &String)> = None;
         for entry in entries {
             match entry {
                 Entry::Proposed { proposal } => undecided = Some((proposal, None)),
                 Entry::Rebased { proposal, lost } => undecided = Some((proposal, Some(lost))),
                 Entry::Decided { .. } | Entry::ToolEnded { .. } => undecided = None,
+                Entry::Summarised { upto, summary, .. } => unjudged = Some((*upto, summary)),
+                // A message after it means that the conversation went on without.
+                Entry::Compacted { .. } | Entry::NotCompacted { .. } | Entry::Message { .. } => {
+                    unjudged = None;
+                }
                 _ => {}
             }
             machine.replay(entry);
@@ -25,6 +32,9 @@ impl Machine {
         machine.shown = 0;
         if machine.state == State::Idle && machine.is_mid_turn() {
             machine.state = machine.waiting_again(undecided).unwrap_or(State::Interrupted);
+        }
+        if let Some((upto, summary)) = unjudged {
+            machine.preview_again(upto, summary.clone());
         }
         machine
     }
@@ -43,6 +53,7 @@ impl Machine {
     }
 
     fn replay(&mut self, entry: &Entry) {
+        self.note(entry);
         match entry {
             Entry::Message { message } => {
                 if matches!(message.role, Role::User | Role::Tool) {
@@ -52,7 +63,13 @@ impl Machine {
                 self.state = State::Idle;
             }
             Entry::Queue { messages } => self.queue.clone_from(messages),
-            Entry::Usage { usage } => self.usage = Some(*usage),
+            Entry::Usage { usage } => {
+                self.usage = Some(*usage);
+                self.counts_next = true;
+            }
+            Entry::Compacted { upto, summary, pinned } => {
+                self.condensed(Condensed { upto: *upto, summary: summary.clone(), pinned: pinned.clone() })
+            }
             Entry::Stopped { report } => self.state = State::Stopped { report: report.clone() },
             Entry::Undone { diff, .. } => self.note_undone(diff),
             Entry::Mode { mode } => self.policy.mode = *mode,
@@ -61,7 +78,10 @@ impl Machine {
             | Entry::Proposed { .. }
             | Entry::Rebased { .. }
             | Entry::Decided { .. }
-            | Entry::Failed { .. } => {}
+            | Entry::Failed { .. }
+            | Entry::Pinned { .. }
+            | Entry::Summarised { .. }
+            | Entry::NotCompacted { .. } => {}
         }
     }
 
@@ -71,15 +91,15 @@ impl Machine {
         let open = self.transcript.unanswered();
         if message.role == Role::Tool {
             if open.iter().any(|call| Some(&call.id) == message.tool_call_id.as_ref()) {
-                self.transcript.push(message);
+                self.push(message);
             }
             return;
         }
         for call in open {
             let text = "Error: what this call answered is missing from the session's log.";
-            self.transcript.push(Message::tool(call.id, text));
+            self.push(Message::tool(call.id, text));
         }
-        self.transcript.push(message);
+        self.push(message);
     }
 
     fn is_mid_turn(&self) -> bool {

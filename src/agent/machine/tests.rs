@@ -1,5 +1,8 @@
 //! Key scripts: inputs in, whole outputs and states out.
 
+mod compact;
+mod gates;
+
 use serde_json::json;
 
 use super::*;
@@ -22,6 +25,7 @@ fn setup() -> Setup {
         system: "sys".into(),
         tools: vec![tool("read", Approval::Auto), tool("edit", Approval::Ask)],
         limits: Limits { rounds: 3, ..Limits::default() },
+        ..Setup::default()
     }
 }
 
@@ -309,15 +313,6 @@ fn a_broken_attempt_is_kept_marked_and_not_sent_again() {
     assert_eq!(machine.step(1002, Input::Tick), vec![open(2, vec![Message::user("hi")])]);
     let kept = Message { mark: Mark::Cut, ..Message::assistant("I thi") };
     assert_eq!(machine.messages(), [Message::user("hi"), kept]);
-}
-
-#[test]
-fn an_overflow_is_tried_once_with_a_shorter_request() {
-    let mut machine = started();
-    let outputs = machine.step(1, fails(1, FailureKind::ContextOverflow));
-    assert_eq!(outputs[1..], [open(2, vec![Message::user("hi")])]);
-    machine.step(2, fails(2, FailureKind::ContextOverflow));
-    assert!(matches!(machine.state(), State::Stopped { .. }));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Requests, streams, retries and interruption: how a turn goes from the person's message to the model's last word.
 
-use super::{Budget, Machine, Notice, Output, Partial, Provider, State, Turn};
-use crate::agent::context;
+use super::gates::Gates;
+use super::{Budget, GO_ON, Machine, Notice, Output, Partial, Provider, State, Turn};
+use crate::agent::context::{self, Fitted};
 use crate::agent::data::{
     ChatRequest, Entry, FailureKind, FinishReason, Mark, Message, StreamEvent, StreamFailure, Usage,
 };
@@ -32,14 +33,17 @@ impl Machine {
     fn begin_turn(&mut self) {
         self.turn = Turn::default();
         self.policy.end_turn();
-        self.open(1);
+        self.next_request();
     }
 
     /// Asks for the next assistant message.
     pub(super) fn open(&mut self, attempt: u32) {
         match self.setup.provider {
             Provider::Manual => {
-                let request = manual::next_text(&self.setup, self.transcript.messages(), self.shown);
+                let request = match self.shown {
+                    0 => self.manual_full_text(),
+                    shown => manual::new_text(self.transcript.messages(), shown),
+                };
                 self.state = State::ManualWaiting { request, problem: None };
             }
             Provider::Endpoint => {
@@ -55,10 +59,12 @@ impl Machine {
 
     fn request(&mut self) -> ChatRequest {
         let limit = context::request_limit(&self.setup, self.turn.overflowed);
-        let (messages, trimmed) = context::fit(self.transcript.to_wire(&self.setup.system), limit);
-        if trimmed > 0 {
-            self.out.push(Output::Notify(Notice::Trimmed));
+        let Fitted { messages, left_out } = context::fit(self.transcript.to_wire(&self.setup.system), limit);
+        if left_out.iter().any(|call| !self.left_out.contains(call)) {
+            let tools = left_out.iter().map(|call| self.transcript.tool_of(call).to_string()).collect();
+            self.out.push(Output::Notify(Notice::Trimmed { tools }));
         }
+        self.left_out = left_out;
         ChatRequest {
             model: self.setup.model.clone(),
             messages,
@@ -68,7 +74,9 @@ impl Machine {
     }
 
     pub(super) fn stream_event(&mut self, number: u64, event: StreamEvent) {
-        let State::Streaming { stream, attempt, partial, .. } = &mut self.state else { return };
+        let State::Streaming { stream, attempt, partial, .. } = &mut self.state else {
+            return self.summary_event(number, event);
+        };
         if *stream != number {
             return;
         }
@@ -89,10 +97,12 @@ impl Machine {
     fn finish(&mut self, partial: Partial, reason: FinishReason, usage: Option<Usage>) {
         if let Some(usage) = usage {
             self.usage = Some(usage);
+            self.counts_next = true;
             self.turn.tokens += usage.prompt_tokens + usage.completion_tokens;
             self.record(Entry::Usage { usage });
         }
         if partial.text.trim().is_empty() && partial.calls.is_empty() {
+            self.counts_next = false;
             return self.stop(silence(&reason));
         }
         let mark = if reason == FinishReason::Length { Mark::Truncated } else { Mark::Whole };
@@ -125,18 +135,21 @@ impl Machine {
         }
     }
 
-    fn end_turn(&mut self) {
+    pub(super) fn end_turn(&mut self) {
         if self.deliver_queue() {
             self.begin_turn();
         } else {
             self.state = State::Idle;
             self.policy.end_turn();
+            if self.setup.gates == Gates::Kept && self.seen.take_unchecked() {
+                self.out.push(Output::Notify(Notice::Unchecked));
+            }
             self.out.push(Output::Notify(Notice::TurnEnded));
         }
     }
 
     /// Sends what waits as one message: several in a row are refused by strict chat templates.
-    fn deliver_queue(&mut self) -> bool {
+    pub(super) fn deliver_queue(&mut self) -> bool {
         if self.queue.is_empty() {
             return false;
         }
@@ -157,12 +170,15 @@ impl Machine {
             limits.tokens.filter(|limit| self.turn.tokens >= *limit).map(Budget::Tokens)
         };
         if let Some(budget) = spent {
-            self.state = State::BudgetSpent { budget };
-            self.out.push(Output::Notify(Notice::Stopped { text: "the turn's budget is spent".into() }));
-            return;
+            return self.spend(budget);
         }
         self.deliver_queue();
-        self.open(1);
+        self.next_request();
+    }
+
+    pub(super) fn spend(&mut self, budget: Budget) {
+        self.state = State::BudgetSpent { budget };
+        self.out.push(Output::Notify(Notice::Stopped { text: "the turn's budget is spent".into() }));
     }
 
     fn fail(&mut self, partial: Partial, attempt: u32, failure: StreamFailure) {
@@ -170,10 +186,8 @@ impl Machine {
         if let Some(message) = partial.into_broken(Mark::Cut) {
             self.say(message);
         }
-        if failure.kind == FailureKind::ContextOverflow && !self.turn.overflowed {
-            self.turn.overflowed = true;
-            self.record(Entry::Failed { failure, retry_in_ms: Some(0) });
-            return self.open(attempt);
+        if failure.kind == FailureKind::ContextOverflow && self.make_shorter(attempt, &failure) {
+            return;
         }
         let wait = self.wait_ms(attempt, &failure);
         self.record(Entry::Failed { failure: failure.clone(), retry_in_ms: wait });
@@ -186,8 +200,28 @@ impl Machine {
         }
     }
 
+    /// Answers an overflow: once by leaving out older outputs where there are any, then by a summary. Says whether either
+    /// could be done.
+    fn make_shorter(&mut self, attempt: u32, failure: &StreamFailure) -> bool {
+        let retried = Entry::Failed { failure: failure.clone(), retry_in_ms: Some(0) };
+        let wire = self.transcript.to_wire(&self.setup.system);
+        let shorter = context::fit(wire, context::request_limit(&self.setup, true)).left_out;
+        if !self.turn.overflowed && shorter.len() > self.left_out.len() {
+            self.turn.overflowed = true;
+            self.record(retried);
+            self.open(attempt);
+            return true;
+        }
+        self.turn.overflowed = true;
+        let condensing = self.compact_overflow();
+        if condensing {
+            self.record(retried);
+        }
+        condensing
+    }
+
     /// Gives how long to wait before the next attempt, or nothing when there is no use in one.
-    fn wait_ms(&self, attempt: u32, failure: &StreamFailure) -> Option<u64> {
+    pub(super) fn wait_ms(&self, attempt: u32, failure: &StreamFailure) -> Option<u64> {
         let limits = self.setup.limits;
         if !failure.kind.is_transient() || attempt >= limits.attempts {
             return None;
@@ -203,12 +237,14 @@ impl Machine {
         {
             self.open(attempt);
         }
+        self.tick_summary();
     }
 
     /// Goes on now: skips a countdown, or resumes from any stop.
     pub(super) fn retry(&mut self) {
         match self.state {
             State::WaitingRetry { attempt, .. } => self.open(attempt),
+            State::Compacting(_) => self.retry_summary(),
             State::Stopped { .. } | State::Interrupted | State::BudgetSpent { .. } => {
                 self.turn = Turn::default();
                 self.resume_turn();
@@ -229,10 +265,10 @@ impl Machine {
         // A request must not end in the model's own words: some endpoints refuse it, others read it as a prefill.
         let broken_off = self.transcript.messages().last().is_some_and(|last| last.mark == Mark::Interrupted);
         if !self.deliver_queue() && broken_off {
-            self.say(Message::user("Go on."));
+            self.say(Message::user(GO_ON));
         }
         match self.transcript.awaits_model() {
-            true => self.open(1),
+            true => self.next_request(),
             false => self.state = State::Idle,
         }
     }
@@ -249,6 +285,7 @@ impl Machine {
             }
             State::WaitingRetry { .. } | State::ManualWaiting { .. } => self.state = State::Interrupted,
             State::Tools(_) => self.interrupt_tools(),
+            State::Compacting(_) => self.interrupt_summary(),
             State::Idle | State::Interrupted | State::Stopped { .. } | State::BudgetSpent { .. } => {}
         }
     }
@@ -266,7 +303,9 @@ impl Machine {
     }
 
     pub(super) fn manual_reply(&mut self, text: &str) {
-        let State::ManualWaiting { problem, .. } = &mut self.state else { return };
+        let State::ManualWaiting { problem, .. } = &mut self.state else {
+            return self.summary_reply(text);
+        };
         match manual::parse(text, &self.setup.tools) {
             Err(wrong) => *problem = Some(wrong),
             Ok(partial) => {

@@ -2,26 +2,39 @@
 //! next; this pane feeds it ([`drive`]), keeps what is shown of it ([`items`]), and takes keys ([`composer`], [`judge`]).
 
 mod actions;
+mod command;
 mod composer;
+mod digest;
 mod drive;
 mod items;
 mod judge;
+mod layers;
+pub mod reader;
 mod rules;
 mod saved;
+mod send;
+mod sheet;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use actions::{ACTIONS, Action};
 pub use composer::Composer;
+pub use digest::{Digest, Reading};
 pub use items::{Card, CardState, Item, ItemKind, Tone};
 pub use judge::conflict::Conflict;
 pub use judge::rows::{DiffKind, DiffRow, Emphasis};
 pub use judge::{Judge, Mode, View};
 pub use rules::{Layer, Stands, Written};
 pub use saved::History;
+pub use sheet::Sheet;
+
+/// What takes room in the context, for drawing.
+pub use crate::agent::context::Part;
 
 /// The machine's states, for drawing.
-pub use crate::agent::machine::{Budget, CallPhase, Partial, Provider, Round, State as Machinery};
+pub use crate::agent::machine::{
+    Budget, CallPhase, CompactPhase, Compacting, Partial, Provider, Round, State as Machinery, Why,
+};
 
 use self::judge::DiffMove;
 use super::{Ctx, Pane, Used};
@@ -30,6 +43,7 @@ use crate::agent::machine::{Input, Machine, QueueEdit, Setup};
 use crate::app::Millis;
 use crate::app::job::{JobKind, Jobs};
 use crate::app::key::{Key, Mouse, MouseKind};
+use crate::harness::data::RunResult;
 use crate::port::data::EditReceipt;
 use crate::session::data::{Earlier, PersonStep};
 use crate::tools::data::{Prepared, ToolEnd};
@@ -64,6 +78,12 @@ pub enum Msg {
     TookBack { call_id: String, end: Result<TookBack, Report> },
     /// A tool ended.
     ToolEnded { call_id: String, end: Box<ToolEnd> },
+    /// The second reader's jobs say something.
+    Reader(reader::Msg),
+    /// The session was written as a document, here.
+    Exported(String),
+    /// A check ended, the model's or the person's.
+    Checked(Box<RunResult>),
 }
 
 /// What it asks the runtime to do.
@@ -81,6 +101,10 @@ pub enum Job {
     WatchEdit { call_id: String, scope: EditScope, path: String },
     /// Take back a written edit, if the file still has its lines; answers with [`Msg::TookBack`].
     TakeBack { edit: Box<Written> },
+    /// Something for the second reader.
+    Reader(reader::Job),
+    /// Write the session as a document; answers with [`Msg::Exported`].
+    Export { format: String },
 }
 
 /// What taking back an edit did.
@@ -103,6 +127,12 @@ pub struct State {
     pub composer: Composer,
     /// The approval that waits, with its diff.
     pub judge: Option<Judge>,
+    /// The summary that waits.
+    pub digest: Option<Digest>,
+    /// What takes the room in the context, while it is shown.
+    pub sheet: Option<Sheet>,
+    /// The second reader, where one was asked for.
+    pub reader: reader::Reader,
     /// A reply pasted for the manual provider, not yet sent.
     pub reply: Option<String>,
     pub scroll: Scroll,
@@ -132,6 +162,7 @@ pub struct State {
     agreed: Option<rules::Agreed>,
     /// The call whose file is watched.
     watched: Option<String>,
+    kept_digest: Option<String>,
     /// What the tools' jobs are working on, by number of the job.
     running: Vec<(u32, String)>,
     last_tool_job: u32,
@@ -158,7 +189,16 @@ impl State {
     /// Does what a bound key, the palette or a slash command asked for.
     pub fn act(&mut self, action: Action, ctx: &mut Ctx<'_>) {
         self.now = ctx.now;
+        if self.layer_act(action, ctx) {
+            return;
+        }
         match action {
+            Action::Context
+            | Action::Compact
+            | Action::Understood
+            | Action::Waive
+            | Action::SecondReader
+            | Action::Export => {}
             Action::Send => self.send(ctx),
             Action::NewLine => self.composer.editor.insert("\n"),
             Action::Older => self.composer.older(),
@@ -229,75 +269,37 @@ impl State {
         self.composer.editor.is_empty() && self.reply.is_none()
     }
 
-    fn send(&mut self, ctx: &mut Ctx<'_>) {
-        if let Some(reply) =
-            self.reply.take_if(|_| matches!(self.machine.state(), Machinery::ManualWaiting { .. }))
-        {
-            return self.feed(Input::ManualReply(reply), ctx);
-        }
-        let text = self.composer.take();
-        if let Some(action) = actions::slash(&text) {
-            return self.act(action, ctx);
-        }
-        if text.trim().is_empty() {
-            // In a demo the person has nothing to write: Enter goes on with the recording.
-            if ctx.facts.demo.is_some() {
-                ctx.effects.push(crate::app::Effect::NextRecorded);
-            }
-            return;
-        }
-        self.scroll.ends += 1;
-        self.say(text, ctx);
-    }
-
-    fn say(&mut self, text: String, ctx: &mut Ctx<'_>) {
-        if self.is_open() {
-            self.feed(Input::User(text), ctx);
-        } else {
-            self.promised = true;
-            self.feed(Input::Later(text), ctx);
-            ctx.toast(match ctx.facts.model_type {
-                Some(_) => "Kept: it is sent when the workspace is ready",
-                None => "Kept here, but not sent: no architecture is chosen. Start with mlxport port MODEL",
-            });
-        }
-    }
-
-    fn edit_queued(&mut self, ctx: &mut Ctx<'_>) {
-        let Some(last) = self.machine.queue().last().cloned() else { return };
-        let index = self.machine.queue().len() - 1;
-        self.feed(Input::Queue(QueueEdit::Remove { index }), ctx);
-        if !self.composer.editor.is_empty() {
-            self.composer.editor.insert("\n");
-        }
-        self.composer.editor.insert(&last);
-    }
-
-    fn copy_request(&mut self, ctx: &mut Ctx<'_>) {
-        let Machinery::ManualWaiting { request, problem } = self.machine.state() else { return };
-        let text = problem.clone().unwrap_or_else(|| request.clone());
-        self.copy(text, ctx);
-    }
-
-    fn copy(&mut self, text: String, ctx: &mut Ctx<'_>) {
-        let lines = text.lines().count();
-        ctx.effects.push(crate::app::Effect::Copy(text));
-        ctx.toast(format!("Copied {lines} lines. Paste the model's reply here, then press Enter"));
-    }
-
     fn swap(&mut self) {
         if let Some(judge) = &mut self.judge {
             judge.mode = if judge.mode == Mode::Aside { Mode::Judging } else { Mode::Aside };
         }
     }
 
+    /// Whether `r` goes on: a stop, or a countdown that need not be waited for.
+    fn is_resting(&self) -> bool {
+        match self.machine.state() {
+            Machinery::WaitingRetry { .. }
+            | Machinery::Stopped { .. }
+            | Machinery::Interrupted
+            | Machinery::BudgetSpent { .. } => true,
+            Machinery::Compacting(under_way) => matches!(under_way.phase, CompactPhase::WaitingRetry { .. }),
+            Machinery::Idle
+            | Machinery::Streaming { .. }
+            | Machinery::Tools(_)
+            | Machinery::ManualWaiting { .. } => false,
+        }
+    }
+
     fn is_manual_waiting(&self) -> bool {
-        matches!(self.machine.state(), Machinery::ManualWaiting { .. })
+        self.machine.manual_request().is_some()
     }
 }
 
 impl Pane for State {
     fn contexts(&self) -> &'static [&'static str] {
+        if let Some(contexts) = self.layer_contexts() {
+            return contexts;
+        }
         match &self.layer {
             Some(Layer::Rules { .. }) => return &["rules", "layer"],
             Some(Layer::Edits { .. }) => return &["edits", "layer"],
@@ -315,25 +317,13 @@ impl Pane for State {
         }
         let queued = !self.machine.queue().is_empty();
         if self.is_at_rest() {
-            return match (self.machine.state(), queued) {
-                (Machinery::ManualWaiting { .. }, false) => {
-                    &["manual", "first-line", "last-line", "composer"]
-                }
-                (Machinery::ManualWaiting { .. }, true) => {
-                    &["manual", "queue", "first-line", "last-line", "composer"]
-                }
-                (
-                    Machinery::WaitingRetry { .. }
-                    | Machinery::Stopped { .. }
-                    | Machinery::Interrupted
-                    | Machinery::BudgetSpent { .. },
-                    queued,
-                ) => match queued {
-                    true => &["resting", "queue", "first-line", "last-line", "composer"],
-                    false => &["resting", "first-line", "last-line", "composer"],
-                },
-                (_, true) => &["queue", "first-line", "last-line", "composer"],
-                (_, false) => &["first-line", "last-line", "composer"],
+            return match (self.is_manual_waiting(), self.is_resting(), queued) {
+                (true, _, false) => &["manual", "first-line", "last-line", "composer"],
+                (true, _, true) => &["manual", "queue", "first-line", "last-line", "composer"],
+                (false, true, true) => &["resting", "queue", "first-line", "last-line", "composer"],
+                (false, true, false) => &["resting", "first-line", "last-line", "composer"],
+                (false, false, true) => &["queue", "first-line", "last-line", "composer"],
+                (false, false, false) => &["first-line", "last-line", "composer"],
             };
         }
         let (line, lines) = (self.composer.editor.cursor().0, self.composer.editor.lines().len());
@@ -348,12 +338,18 @@ impl Pane for State {
     }
 
     fn typing(&self) -> bool {
+        if let Some(typing) = self.layer_typing() {
+            return typing;
+        }
         let judging = matches!(self.judge.as_ref().map(|judge| judge.mode), Some(Mode::Judging));
         !judging && self.layer.is_none()
     }
 
     fn key(&mut self, key: Key, ctx: &mut Ctx<'_>) -> Used {
         self.now = ctx.now;
+        if let Some(used) = self.layer_key(key) {
+            return used;
+        }
         match &mut self.judge {
             _ if self.layer.is_some() => Used::No,
             Some(judge) if judge.mode != Mode::Aside => judge.key(key),
@@ -362,6 +358,9 @@ impl Pane for State {
     }
 
     fn paste(&mut self, text: &str, _ctx: &mut Ctx<'_>) -> Used {
+        if let Some(used) = self.layer_paste(text) {
+            return used;
+        }
         let reply = self.is_manual_waiting() && self.composer.editor.is_empty();
         match &mut self.judge {
             _ if self.layer.is_some() => return Used::No,
@@ -378,6 +377,9 @@ impl Pane for State {
             MouseKind::ScrollDown => 3,
             MouseKind::Press | MouseKind::Drag | MouseKind::Release => return Used::No,
         };
+        if let Some(used) = self.layer_scroll(by) {
+            return used;
+        }
         match self.judge.as_ref().map(|judge| judge.mode) {
             Some(Mode::Judging) => self.move_diff(DiffMove::Row(by), ctx),
             _ => self.scroll.moved += by as i64,
@@ -390,6 +392,9 @@ impl Pane for State {
     }
 
     fn escape(&mut self, _ctx: &mut Ctx<'_>) -> Used {
+        if let Some(used) = self.layer_escape() {
+            return used;
+        }
         match &mut self.judge {
             _ if self.layer.take().is_some() => {}
             Some(judge) if matches!(judge.mode, Mode::Reason | Mode::Editing | Mode::Rule) => {
@@ -406,7 +411,8 @@ impl Pane for State {
     }
 
     fn interrupt(&mut self, ctx: &mut Ctx<'_>) -> Used {
-        if !self.machine.is_busy() {
+        let reading = self.interrupt_reader(ctx);
+        if !self.machine.is_busy() && !reading {
             return Used::No;
         }
         self.feed(Input::Interrupt, ctx);
@@ -415,7 +421,10 @@ impl Pane for State {
 
     fn tick(&mut self, ctx: &mut Ctx<'_>) {
         self.now = ctx.now;
-        if self.machine.is_busy() {
+        if self.reader.is_busy() {
+            self.feed_reader(Input::Tick, ctx);
+        }
+        if self.machine.is_busy() || self.reader.is_busy() {
             self.feed(Input::Tick, ctx);
         }
     }
@@ -432,7 +441,8 @@ impl Pane for State {
 impl State {
     /// Keeps what the model has said so far, marked, before the program ends.
     pub fn leave(&mut self, ctx: &mut Ctx<'_>) {
-        if matches!(self.machine.state(), Machinery::Streaming { .. }) {
+        self.interrupt_reader(ctx);
+        if self.machine.stream().is_some() {
             self.feed(Input::Interrupt, ctx);
         }
     }

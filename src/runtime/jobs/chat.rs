@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::JobSink;
 use crate::agent::data::{ChatRequest, FailureKind, StreamEvent, StreamFailure, ToolCall, ToolRun};
 use crate::agent::local::LocalServer;
+use crate::agent::machine::gates::Gates;
 use crate::agent::machine::{Limits, Provider as Answers, Setup};
 use crate::agent::prompt::{Facts, Prompts};
 use crate::app::msg::PaneMsg;
@@ -16,9 +17,12 @@ use crate::app::pane::chat::{Job, Msg};
 use crate::app::pane::harness::Msg as HarnessMsg;
 use crate::config::Role;
 use crate::runtime::services::{Connected, Services};
+use crate::session::export;
 use crate::source;
 use crate::tools::ToolEvent;
 use crate::util::blame::{Blame, Report};
+use crate::util::fs::write_atomic;
+use crate::util::sink::Sink;
 
 /// Runs one job to its end.
 pub(super) async fn run(
@@ -29,7 +33,12 @@ pub(super) async fn run(
 ) -> Result<(), Report> {
     match job {
         Job::Load => load(&services, &sink),
-        Job::Stream { stream, request } => ask(stream, *request, &services, sink, cancel).await,
+        Job::Stream { stream, request } => {
+            let events = sink.sink(move |event| PaneMsg::Chat(Msg::Stream { stream, event }));
+            ask((Role::Port, *request), &services, (&sink, events), cancel).await
+        }
+        Job::Reader(job) => super::reader::run(job, services, sink, cancel).await,
+        Job::Export { format } => export(&services, &sink, format).await,
         Job::Prepare { call } => prepare(call, &services, &sink, cancel).await,
         Job::WatchEdit { call_id, scope, path } => {
             super::edits::watch((call_id, scope, path), &services, &sink, &cancel).await
@@ -43,24 +52,55 @@ fn load(services: &Services, sink: &JobSink) -> Result<(), Report> {
     let connected = services.connected()?;
     let prompts =
         Prompts::load(&services.home().root().join("prompts")).map_err(|error| Report::from(&error))?;
-    let model_type = connected.model_type.clone().unwrap_or_default();
-    let facts = Facts {
-        port: format!("mlx_lm/models/{model_type}.py"),
-        reference: format!("transformers/models/{model_type}"),
-        config_keys: config_keys(&connected, &model_type),
-        model_type,
-    };
+    let facts = facts(&connected);
     let profile = services.models.profile(Role::Port);
     let provider = if services.models.is_manual(Role::Port) { Answers::Manual } else { Answers::Endpoint };
     let limits = Limits { context: profile.context.value, output: profile.output.value, ..Limits::default() };
+    let (system, parts) = prompts.fill(&facts);
+    // A recording has its person's acts in it, and no others.
+    let gates = if services.is_demo() { Gates::Open } else { Gates::Kept };
     let setup = Setup {
         provider,
         model: profile.model.value.unwrap_or_default(),
-        system: prompts.fill(&facts),
+        system,
+        parts,
         tools: connected.registry.as_ref().map(|registry| registry.specs()).unwrap_or_default(),
         limits,
+        model_type: facts.model_type,
+        summarise: prompts.compact,
+        gates,
     };
     sink.send(PaneMsg::Chat(Msg::Ready(Box::new(setup))));
+    Ok(())
+}
+
+/// What the prompts are filled with.
+pub(super) fn facts(connected: &Connected) -> Facts {
+    let model_type = connected.model_type.clone().unwrap_or_default();
+    Facts {
+        port: format!("mlx_lm/models/{model_type}.py"),
+        reference: format!("transformers/models/{model_type}"),
+        config_keys: config_keys(connected, &model_type),
+        model_type,
+    }
+}
+
+/// Writes the session as a document in the data folder.
+async fn export(services: &Services, sink: &JobSink, format: String) -> Result<(), Report> {
+    let format = export::Format::parse(&format).ok_or_else(|| {
+        Report::new(Blame::User, format!("/export {format}: there is no such format"))
+            .hint("/export md, /export json or /export html")
+    })?;
+    let (home, id) = (services.home().clone(), services.session.clone());
+    let redactor = crate::runtime::start::redactor(&services.settings);
+    let path = home.root().join("exports").join(format!("{id}.{}", format.ending()));
+    let file = path.clone();
+    let written = tokio::task::spawn_blocking(move || {
+        let text = export::export(&home, &id, format, &redactor).map_err(|error| Report::from(&error))?;
+        write_atomic(&file, text.as_bytes()).map_err(|error| Report::from(&error))
+    });
+    written.await.map_err(|error| Report::new(Blame::Bug, error.to_string()))??;
+    sink.send(PaneMsg::Chat(Msg::Exported(path.display().to_string())));
     Ok(())
 }
 
@@ -74,24 +114,21 @@ fn config_keys(connected: &Connected, model_type: &str) -> BTreeSet<String> {
     read.flat_map(|loaded| source::class_defaults(&loaded.doc)).map(|(key, _)| key).collect()
 }
 
-async fn ask(
-    stream: u64,
-    request: ChatRequest,
+/// Asks the endpoint of a role. What a local server says while it starts is told as a note.
+pub(super) async fn ask(
+    (role, request): (Role, ChatRequest),
     services: &Services,
-    sink: JobSink,
+    (sink, events): (&JobSink, Sink<StreamEvent>),
     cancel: CancellationToken,
 ) -> Result<(), Report> {
     let say = sink.sink(|text| PaneMsg::Chat(Msg::Note(text)));
     let answering = tokio::select! {
-        ready = services.models.answering(Role::Port, &say) => ready?,
+        ready = services.models.answering(role, &say) => ready?,
         () = cancel.cancelled() => return Ok(()),
     };
     let local = answering.local;
     let request = ChatRequest { model: answering.model, ..request };
-    let events = sink.sink(move |event| {
-        let event = with_cause(event, local.as_deref());
-        PaneMsg::Chat(Msg::Stream { stream, event })
-    });
+    let events: Sink<StreamEvent> = Arc::new(move |event| events(with_cause(event, local.as_deref())));
     answering.client.stream(request, events, cancel).await;
     Ok(())
 }

@@ -2,19 +2,20 @@
 //! depends on the rows in view: rows of finished items are kept, a streamed message renders its last block alone.
 
 mod bottom;
+mod digest;
 mod item;
 mod judge;
 mod layer;
 mod transcript;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::app::State as App;
-use crate::app::pane::chat::{Mode, Provider, State};
+use crate::app::pane::chat::{Mode, Provider, Reading, State};
 use crate::ui::Canvas;
 use crate::util::text::truncate;
 
@@ -40,8 +41,9 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, state: &State, view: &mut View) {
         let words = truncate(words, usize::from(left.width));
         canvas.frame.render_widget(Line::styled(words, canvas.theme.warn), top(&mut left, 1));
     }
-    let composing =
-        !matches!(state.judge.as_ref().map(|judge| judge.mode), Some(mode) if mode != Mode::Aside);
+    let judging = matches!(state.judge.as_ref().map(|judge| judge.mode), Some(mode) if mode != Mode::Aside);
+    let reading = state.digest.as_ref().is_some_and(|digest| digest.mode != Reading::Aside);
+    let composing = !judging && !reading && state.sheet.is_none();
     if composing {
         let rows = bottom::composer_rows(state, left);
         let area = bottom_of(&mut left, rows);
@@ -53,10 +55,19 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, state: &State, view: &mut View) {
         let area = bottom_of(&mut left, rows);
         judge::draw(canvas, area, judge);
     }
+    if let (Some(waits), None) = (&state.digest, &state.sheet) {
+        let rows = digest::digest_rows(waits, left, canvas.theme);
+        let area = bottom_of(&mut left, rows);
+        digest::digest(canvas, area, waits);
+    }
     let queue = bottom_of(&mut left, bottom::queue_rows(state));
     bottom::queue(canvas, queue, state);
     let manual = bottom_of(&mut left, bottom::manual_rows(state));
     bottom::manual(canvas, manual, state);
+    if let Some(sheet) = &state.sheet {
+        digest::sheet(canvas, left, sheet);
+        return bottom::status(canvas, status, state, transcript::Below::Nothing);
+    }
     let below = transcript::draw(canvas, left, state, view);
     bottom::status(canvas, status, state, below);
     if let Some(layer) = state.layer {

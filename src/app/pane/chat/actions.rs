@@ -57,6 +57,17 @@ pub enum Action {
     /// Manual provider: copies what is new, or everything.
     CopyRequest,
     CopyAll,
+    /// Shows what takes the room in the context.
+    Context,
+    /// Condenses the conversation.
+    Compact,
+    /// The person says in their own words what the architecture does, or goes on without.
+    Understood,
+    Waive,
+    /// A fresh context reads the diff and lists doubts.
+    SecondReader,
+    /// Writes the session as a document.
+    Export,
 }
 
 const fn bind(
@@ -136,6 +147,22 @@ pub const ACTIONS: &[Binding] = &[
     bind("chat.indent", "Indent", &["tab"], ("editing", 0), Action::Indent),
     bind("chat.copy-request", "Copy the request", &["y"], ("manual", 1), Action::CopyRequest),
     bind("chat.copy-all", "Copy everything", &["Y"], ("manual", 2), Action::CopyAll),
+    bind("chat.use-summary", "Use the summary", &["a"], ("summary", 1), Action::Accept),
+    bind("chat.edit-summary", "Edit it first", &["e"], ("summary", 2), Action::EditProposal),
+    bind("chat.drop-summary", "Drop it", &["d"], ("summary", 3), Action::Deny),
+    bind("chat.summary-down", "Scroll the summary", &["j", "down"], ("summary", 4), Action::LayerDown),
+    bind("chat.summary-up", "Scroll the summary up", &["k", "up"], ("summary", 0), Action::LayerUp),
+    bind("chat.write-aside", "Write instead", &["i"], ("summary", 5), Action::Swap),
+    bind("chat.to-summary", "Judge the summary", &["ctrl-t"], ("waiting-summary", 1), Action::Swap),
+    bind(
+        "chat.confirm-summary",
+        "Use the edited summary",
+        &["ctrl-s"],
+        ("summary-editing", 1),
+        Action::Confirm,
+    ),
+    bind("chat.sheet-down", "Scroll", &["j", "down"], ("sheet", 1), Action::LayerDown),
+    bind("chat.sheet-up", "Scroll up", &["k", "up"], ("sheet", 2), Action::LayerUp),
     bind("chat.retry", "Go on", &["r"], ("resting", 1), Action::Retry),
     bind("chat.send", "Send", &["enter"], ("composer", 2), Action::Send),
     bind("chat.newline", "New line", &["alt-enter", "ctrl-j"], ("composer", 6), Action::NewLine),
@@ -152,15 +179,10 @@ pub const ACTIONS: &[Binding] = &[
     bind("chat.rules", "Rules for edits: list, revoke", &[], ("", 0), Action::Rules),
     bind("chat.edits", "Written edits: list, take back", &[], ("", 0), Action::Edits),
     bind("chat.details", "Tool outputs", &["ctrl-o"], ("", 7), Action::Details),
+    bind("chat.context", "What fills the context", &["alt-c"], ("", 0), Action::Context),
+    bind("chat.compact", "Condense the conversation", &[], ("", 0), Action::Compact),
+    bind("chat.second-reader", "Ask a second reader", &[], ("", 0), Action::SecondReader),
+    bind("chat.export", "Write the session as a document", &[], ("", 0), Action::Export),
+    bind("chat.understood", "Say what the architecture does", &[], ("", 0), Action::Understood),
+    bind("chat.waive", "Let edits be proposed without it", &[], ("", 0), Action::Waive),
 ];
-
-/// Gives the action that a message of one word such as `/rules` asks for: the end of its name in the registry.
-pub(super) fn slash(text: &str) -> Option<Action> {
-    let name = text.trim().strip_prefix('/').filter(|name| !name.is_empty())?;
-    let found =
-        ACTIONS.iter().find(|row| row.context.is_empty() && row.id.strip_prefix("chat.") == Some(name))?;
-    match found.action {
-        Any::Chat(action) => Some(action),
-        _ => None,
-    }
-}

@@ -2,14 +2,16 @@
 
 use super::judge::{Judge, Mode};
 use super::{Details, Item, Job, Msg, State, Tone, items};
+use crate::agent::context::Source;
 use crate::agent::data::{
-    Decision, Entry, FailureKind, Role, StreamEvent, StreamFailure, ToolCall, ToolOutcome,
+    Decision, Entry, FailureKind, Pin, PinKind, Role, StreamEvent, StreamFailure, ToolCall, ToolOutcome,
 };
-use crate::agent::machine::{Input, Notice, Output, Provider, Setup, State as Machinery};
+use crate::agent::machine::{Input, Notice, Output, Provider, Setup};
 use crate::app::effect::{Effect, Job as AnyJob};
 use crate::app::job::JobKind;
 use crate::app::msg::PaneMsg;
 use crate::app::pane::{Ctx, pr};
+use crate::harness::data::{CheckVerdict, RunResult};
 use crate::session::data::{Entry as Logged, PersonStep};
 use crate::tools::data::{Artifact, Prepared, ToolEnd};
 use crate::util::blame::Report;
@@ -50,6 +52,15 @@ impl State {
             Msg::FileNow { call_id, present } => self.file_now(&call_id, present),
             Msg::TookBack { call_id, end } => self.took_back(call_id, end, ctx),
             Msg::ToolEnded { call_id, end } => self.tool_done(&call_id, *end, ctx),
+            Msg::Reader(msg) => self.on_reader(msg, ctx),
+            Msg::Exported(path) => {
+                let text = format!("The session is written: {path}. Read it before you share it");
+                self.items.push(Item::notice(Tone::Quiet, text));
+            }
+            Msg::Checked(result) => {
+                let pin = Pin::new(PinKind::Check, "", open_failures(&result));
+                self.feed(Input::Pin(pin), ctx);
+            }
         }
     }
 
@@ -137,8 +148,19 @@ impl State {
             Notice::TurnEnded => "The model has answered".to_string(),
             Notice::ApprovalNeeded { title } => format!("Waiting for you: {title}"),
             Notice::Stopped { text } => format!("Stopped: {text}"),
-            Notice::Trimmed => {
-                return ctx.toast("Older tool outputs were left out of the request to fit the context");
+            Notice::SummaryReady => "A summary of the conversation waits for you".into(),
+            Notice::Trimmed { tools } => return ctx.toast(trimmed(&tools)),
+            Notice::NothingToCondense => return ctx.toast("The conversation is too short to be condensed"),
+            Notice::CondensedLater => {
+                return ctx.toast("It is condensed before the next request, when this step is done");
+            }
+            Notice::GateShut(gate) => {
+                let text = format!("An edit was not proposed: {}", gate.words());
+                return self.items.push(Item::notice(Tone::Warn, text));
+            }
+            Notice::Unchecked => {
+                let text = "The port changed after the last check: what was said of it is not checked";
+                return self.items.push(Item::notice(Tone::Warn, text));
             }
         };
         if !ctx.facts.focused {
@@ -165,12 +187,16 @@ impl State {
                 self.tell_pr(ctx);
             }
         }
+        self.settle_digest(ctx.now);
+        self.settle_sheet();
         self.watch_edit(ctx);
         let meter = self.machine.meter();
         let facts = &mut ctx.facts.model;
         facts.context_used = meter.tokens;
         facts.context_limit = meter.limit.unwrap_or(0);
-        if self.machine.is_busy() && self.judge.is_none() && !self.is_manual_waiting() {
+        facts.context_estimated = meter.source != Source::Counted;
+        let waits = self.judge.is_some() || self.digest.is_some() || self.is_manual_waiting();
+        if self.machine.is_busy() && !waits || self.reader.is_busy() {
             let spin = if ctx.facts.ssh { SPIN_SSH_MS } else { SPIN_MS };
             ctx.effects.push(Effect::Wake(ctx.now + spin));
         }
@@ -233,8 +259,7 @@ impl State {
         self.now = ctx.now;
         match kind {
             JobKind::Stream => {
-                if let (Some(report), Machinery::Streaming { stream, .. }) = (failed, self.machine.state()) {
-                    let stream = *stream;
+                if let (Some(report), Some(stream)) = (failed, self.machine.stream()) {
                     let failure =
                         StreamFailure { kind: FailureKind::Protocol, text: report.text, hint: report.hint };
                     self.feed(Input::Stream { stream, event: StreamEvent::Failed { failure } }, ctx);
@@ -245,7 +270,8 @@ impl State {
                     ctx.toast(report.text);
                 }
             }
-            LOAD => {
+            JobKind::Reader(number) => self.reader_ended(number, failed, ctx),
+            LOAD | JobKind::Export => {
                 if let Some(report) = failed {
                     items::fold(&mut self.items, &Entry::Stopped { report });
                 }
@@ -260,6 +286,32 @@ impl State {
             _ => {}
         }
     }
+}
+
+/// Says how a run ended: verdict, run, and each check that did not pass.
+fn open_failures(result: &RunResult) -> String {
+    let mut lines = vec![format!("{} · run {}", result.verdict.name(), result.run_id)];
+    for check in result.checks.iter().filter(|check| check.verdict != CheckVerdict::Pass) {
+        let mut line = format!("{} {}", check.verdict.name(), check.id);
+        line.extend(check.twin.iter().map(|twin| format!(" {twin}")));
+        line.extend(check.figure.iter().map(|figure| format!(" {figure}")));
+        line.extend(check.bar.iter().map(|bar| format!(", bar {bar}")));
+        line.extend(check.error.iter().map(|error| format!(": {}", error.text)));
+        line.extend(check.first_divergence.iter().map(|place| format!(", first at {}", place.module)));
+        lines.push(line);
+    }
+    lines.join("\n")
+}
+
+/// Says which outputs a request went without.
+fn trimmed(tools: &[String]) -> String {
+    let mut counts: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
+    tools.iter().for_each(|tool| *counts.entry(tool).or_default() += 1);
+    let each: Vec<String> = counts
+        .into_iter()
+        .map(|(tool, count)| if count == 1 { tool.to_string() } else { format!("{tool} ({count})") })
+        .collect();
+    format!("Left out to fit the context: older outputs of {}. /context lists them", each.join(", "))
 }
 
 impl Details {

@@ -2,8 +2,11 @@
 //! keeps, so that a resumed session looks as it did.
 
 use super::judge::rows::DiffRow;
+use super::reader::card_id;
 use crate::agent::data::policy::{By, RuleChange};
-use crate::agent::data::{Decision, Entry, Mark, Message, Role, ToolCall, ToolOutcome};
+use crate::agent::data::{
+    Decision, Entry, Mark, Message, Pin, Role, ToolCall, ToolOutcome, call_title, fact_line,
+};
 
 /// One thing in the transcript.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,10 +19,25 @@ pub struct Item {
 /// What an item is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ItemKind {
-    User { text: String },
-    Model { text: String, reasoning: String, mark: Mark },
+    User {
+        text: String,
+    },
+    Model {
+        text: String,
+        reasoning: String,
+        mark: Mark,
+    },
+    /// What the second reader wrote.
+    Reader {
+        text: String,
+        mark: Mark,
+    },
     Tool(Card),
-    Notice { tone: Tone, text: String, hint: Option<String> },
+    Notice {
+        tone: Tone,
+        text: String,
+        hint: Option<String>,
+    },
 }
 
 /// How serious a notice is.
@@ -116,8 +134,51 @@ pub(super) fn fold(items: &mut Vec<Item>, entry: &Entry) {
             let (text, hint) = (report.text.clone(), report.hint.clone());
             items.push(Item::new(ItemKind::Notice { tone: Tone::Fail, text, hint }));
         }
-        Entry::Usage { .. } | Entry::Queue { .. } => {}
+        Entry::Compacted { upto, summary, pinned } => items.push(condensed(*upto, summary, pinned)),
+        Entry::NotCompacted { why } => {
+            items.push(Item::notice(Tone::Quiet, format!("Not condensed: {why}")));
+        }
+        Entry::Usage { .. } | Entry::Queue { .. } | Entry::Pinned { .. } | Entry::Summarised { .. } => {}
     }
+}
+
+/// Adds what the second reader's entry says. What it was given to read is not shown again.
+pub(super) fn fold_reader(items: &mut Vec<Item>, entry: &Entry) {
+    match entry {
+        Entry::Message { message } if message.role == Role::Assistant => {
+            if !message.content.trim().is_empty() {
+                let (text, mark) = (message.content.clone(), message.mark);
+                items.push(Item::new(ItemKind::Reader { text, mark }));
+            }
+            items.extend(message.tool_calls.iter().map(|call| {
+                let own = Card { call_id: card_id(&call.id), ..card(call) };
+                Item::new(ItemKind::Tool(Card { title: format!("second reader · {}", own.title), ..own }))
+            }));
+        }
+        Entry::Message { message } if message.role == Role::Tool => {
+            let id = card_id(message.tool_call_id.as_deref().unwrap_or_default());
+            with_card(items, &id, |card| card.output.clone_from(&message.content));
+        }
+        Entry::ToolEnded { call_id, outcome } => {
+            with_card(items, &card_id(call_id), |card| end(card, outcome))
+        }
+        Entry::Failed { .. } | Entry::Stopped { .. } => fold(items, entry),
+        _ => {}
+    }
+}
+
+/// A card that says what was condensed, with the facts and the summary to unfold.
+fn condensed(upto: usize, summary: &str, pinned: &[Pin]) -> Item {
+    let facts: Vec<String> = pinned.iter().map(fact_line).collect();
+    Item::new(ItemKind::Tool(Card {
+        call_id: format!("condensed {upto}"),
+        title: format!("condensed: facts and a summary stand for the {upto} messages above"),
+        state: CardState::Done,
+        summary: "Ctrl-O shows it".into(),
+        note: String::new(),
+        diff: Vec::new(),
+        output: format!("{}\n\n{}", facts.join("\n"), summary.trim()),
+    }))
 }
 
 /// Says on its card that a call is being worked on, perhaps again after an interrupt.
@@ -155,25 +216,13 @@ fn message_items(items: &mut Vec<Item>, message: &Message) {
 fn card(call: &ToolCall) -> Card {
     Card {
         call_id: call.id.clone(),
-        title: title(call),
+        title: call_title(call),
         state: CardState::Waiting,
         summary: String::new(),
         note: String::new(),
         output: String::new(),
         diff: Vec::new(),
     }
-}
-
-/// Says in one line what a call is about: its name and its short arguments.
-fn title(call: &ToolCall) -> String {
-    let arguments: serde_json::Value = serde_json::from_str(&call.arguments).unwrap_or_default();
-    let short = arguments.as_object().into_iter().flatten().filter_map(|(_, value)| match value {
-        serde_json::Value::String(text) if text.len() <= 60 && !text.contains('\n') => Some(text.clone()),
-        serde_json::Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    });
-    let about: Vec<String> = short.take(3).collect();
-    format!("{} {}", call.name, about.join(" ")).trim_end().to_string()
 }
 
 fn end(card: &mut Card, outcome: &ToolOutcome) {

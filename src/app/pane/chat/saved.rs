@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::judge::{Judge, Mode};
-use super::{Card, CardState, Details, Item, ItemKind, Machinery, State, Tone, items};
+use super::{Card, CardState, Details, Item, ItemKind, Machinery, Reading, State, Tone, items};
 use crate::agent::data::{Entry, Role};
 use crate::agent::machine::{Input, Machine, Provider};
 use crate::app::editor::Editor;
@@ -79,6 +79,10 @@ impl State {
             saved["reply"] = json!(reply);
         }
         let judge = self.judge.as_ref().map(SavedJudge::of).or_else(|| self.kept_judge.clone());
+        let editing = self.digest.as_ref().filter(|digest| digest.mode == Reading::Editing);
+        if let Some(text) = editing.map(|digest| digest.editor.text()).or_else(|| self.kept_digest.clone()) {
+            saved["summary"] = json!(text);
+        }
         if let Some(judge) = judge {
             saved["judge"] = json!(judge);
         }
@@ -91,6 +95,7 @@ impl State {
         self.details = if saved["details"] == true { Details::Shown } else { Details::Folded };
         self.reply = saved["reply"].as_str().map(str::to_string);
         self.kept_judge = serde_json::from_value(saved["judge"].clone()).ok();
+        self.kept_digest = saved["summary"].as_str().map(str::to_string);
     }
 
     /// Is told that the session is an earlier one: its queue is known, its log is being read.
@@ -176,6 +181,10 @@ impl State {
                             self.edit_written(call_id, receipt);
                         }
                     }
+                    continue;
+                }
+                Logged::Reader { entry } => {
+                    self.show_reader(entry, ctx);
                     continue;
                 }
                 _ => continue,

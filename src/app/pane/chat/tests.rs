@@ -117,6 +117,7 @@ pub(crate) fn setup(provider: Provider) -> Setup {
         system: "Port.".into(),
         tools: vec![tool("read_source", Approval::Auto), tool("edit_port", Approval::Ask)],
         limits: Limits::default(),
+        ..Setup::default()
     }
 }
 

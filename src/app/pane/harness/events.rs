@@ -2,7 +2,7 @@
 
 use super::{By, Last, Mark, Row, Running, State};
 use crate::app::facts::VerdictFacts;
-use crate::app::pane::{Ctx, configs, source};
+use crate::app::pane::{Ctx, chat, configs, source};
 use crate::app::{PaneId, PaneMsg};
 use crate::harness::data::{CheckRecord, Event, Evidence, PortFile, RunResult, StoredRun, Verdict};
 use crate::session::data::Entry;
@@ -118,6 +118,7 @@ impl State {
         self.remember(&result, (seconds, latency, Evidence::Current), sha);
         self.run = Some(Box::new(self.stored(&result, seconds, ctx)));
         ctx.facts.verdict = Some(verdict(&result));
+        ctx.post(PaneMsg::Chat(chat::Msg::Checked(Box::new(result.clone()))));
         self.mark_source(ctx);
         self.lead(&result, ctx);
         if by == By::Pane {

@@ -30,9 +30,6 @@ PRELOADED = (
     "mlx_lm.models.gated_delta",
     "mlx_lm.models.ssm",
     "mlx_lm.generate",
-)
-# As long as everything else together: a run whose reference is on disk does without.
-MODELING = (
     "transformers.modeling_utils",
     "transformers.models.auto.modeling_auto",
     "transformers.models.llama.modeling_llama",
@@ -60,15 +57,17 @@ def environment() -> None:
     sys.dont_write_bytecode = True
 
 
-def imports(modeling: bool = True) -> None:
-    """Both frameworks and the modules most ports share; with `modeling` also those of references."""
+def imports() -> None:
+    """Both frameworks and the modules most ports and references share."""
     environment()
     import mlx.core as mx
     import transformers
 
     with_torch = importlib.util.find_spec("torch") is not None  # a golden pack is checked without it
-    names = (*PRELOADED, *OURS, *(MODELING if modeling and with_torch else ()))
-    for name in names:
+    for name in PRELOADED:
+        if with_torch or "modeling_" not in name:
+            importlib.import_module(name)
+    for name in OURS:
         importlib.import_module(name)
     mx.set_default_device(mx.cpu)
     mx.disable_compile()

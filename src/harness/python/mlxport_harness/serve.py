@@ -31,11 +31,9 @@ class Shutdown(Exception):
 
 
 class Worker:
-    """`modeling`: whether forks have the references' modules from the start."""
-
-    def __init__(self, out: int, source: int | None, strategy: str, modeling: bool = True) -> None:
+    def __init__(self, out: int, source: int | None, strategy: str) -> None:
         self.out, self.source = out, source
-        self.spawner = Fork(modeling) if strategy == "fork" else Spare()
+        self.spawner = Fork() if strategy == "fork" else Spare()
         self.queue: deque[dict[str, Any]] = deque()
         self.pending = bytearray()
         self.current: dict[str, Any] | None = None

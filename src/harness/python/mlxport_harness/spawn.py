@@ -99,15 +99,14 @@ class Fork:
     """Forks children ahead of their jobs, so that copying this process's page tables costs no one's time.
 
     `lanes`: how many processes of one port a run may use at a time. Two, where they do not share a processor.
-    `modeling`: whether references are imported ahead too.
     """
 
     name = "fork"
 
-    def __init__(self, modeling: bool = True) -> None:
+    def __init__(self) -> None:
         from mlxport_harness import preload
 
-        preload.imports(modeling)
+        preload.imports()
         self.lanes = min(LANES, _cpus())
         self._ready: list[Child] = []
 

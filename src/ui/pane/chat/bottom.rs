@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::transcript::Below;
 use crate::app::Millis;
-use crate::app::pane::chat::{Budget, CallPhase, History, Machinery, Round, State};
+use crate::app::pane::chat::{Budget, CallPhase, CompactPhase, History, Machinery, Round, State};
 use crate::theme::Theme;
 use crate::ui::Canvas;
 use crate::ui::widget::editor::{self, Focus};
@@ -57,12 +57,12 @@ pub fn queue(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State) {
 
 /// Counts the rows of the manual provider's steps.
 pub fn manual_rows(state: &State) -> u16 {
-    if matches!(state.machine.state(), Machinery::ManualWaiting { .. }) { 4 } else { 0 }
+    if state.machine.manual_request().is_some() { 4 } else { 0 }
 }
 
 /// Draws what the person has to do as the manual provider.
 pub fn manual(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State) {
-    let Machinery::ManualWaiting { request, problem } = state.machine.state() else { return };
+    let Some((request, problem)) = state.machine.manual_request() else { return };
     let theme = canvas.theme;
     let count = |text: &str| text.lines().count();
     let first = match problem {
@@ -76,12 +76,11 @@ pub fn manual(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State) {
         None => "2  paste the model's whole reply here, then press Enter".to_string(),
     };
     let style = if problem.is_some() { theme.warn } else { theme.text };
-    let lines = vec![
-        ("", theme.text),
-        ("You carry the text to a model and back:", theme.strong),
-        (&first, style),
-        (&second, theme.text),
-    ];
+    let what = match state.machine.state() {
+        Machinery::Compacting(_) => "A summary is wanted. You carry the text to a model and back:",
+        _ => "You carry the text to a model and back:",
+    };
+    let lines = vec![("", theme.text), (what, theme.strong), (&first, style), (&second, theme.text)];
     draw_lines(canvas, area, lines);
 }
 
@@ -97,7 +96,14 @@ fn draw_lines(canvas: &mut Canvas<'_, '_>, area: Rect, lines: Vec<(&str, ratatui
 pub fn status(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State, below: Below) {
     let theme = canvas.theme;
     let width = usize::from(area.width);
-    let (mut words, style) = words(state, theme);
+    let (mut words, mut style) = words(state, theme);
+    if let Some(reading) = state.reader_words() {
+        let spinner = spinner(state.now);
+        (words, style) = match words.is_empty() {
+            true => (format!("{spinner} {reading} · Ctrl-C stops"), theme.running),
+            false => (format!("{words} · {reading}"), style),
+        };
+    }
     if canvas.state.facts.model_type.is_none() && matches!(state.machine.state(), Machinery::Idle) {
         words.clear();
     }
@@ -122,7 +128,7 @@ pub fn status(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State, below: Bel
 
 fn words(state: &State, theme: &Theme) -> (String, ratatui::style::Style) {
     let now = state.now;
-    let spinner = SPINNER[usize::try_from(now / 120).unwrap_or(0) % SPINNER.len()];
+    let spinner = spinner(now);
     match state.machine.state() {
         Machinery::Idle if !state.ready && state.history == History::Reading => {
             ("Reading the session".into(), theme.dim)
@@ -144,6 +150,7 @@ fn words(state: &State, theme: &Theme) -> (String, ratatui::style::Style) {
         }
         Machinery::Tools(round) => running(round, now, spinner, theme),
         Machinery::ManualWaiting { .. } => ("Manual provider".into(), theme.accent),
+        Machinery::Compacting(under_way) => condensing(&under_way.phase, now, spinner, theme),
         Machinery::Interrupted => ("Interrupted · r goes on".into(), theme.warn),
         Machinery::Stopped { .. } => ("Stopped · r tries again".into(), theme.fail),
         Machinery::BudgetSpent { budget: Budget::Rounds(rounds) } => {
@@ -152,6 +159,34 @@ fn words(state: &State, theme: &Theme) -> (String, ratatui::style::Style) {
         Machinery::BudgetSpent { budget: Budget::Tokens(tokens) } => {
             (format!("{tokens} tokens used in this turn · r goes on"), theme.warn)
         }
+    }
+}
+
+fn spinner(now: Millis) -> char {
+    SPINNER[usize::try_from(now / 120).unwrap_or(0) % SPINNER.len()]
+}
+
+fn condensing(
+    phase: &CompactPhase,
+    now: Millis,
+    spinner: char,
+    theme: &Theme,
+) -> (String, ratatui::style::Style) {
+    match phase {
+        CompactPhase::Streaming { attempt, since_ms, .. } => {
+            let again = if *attempt > 1 { format!(" · attempt {attempt}") } else { String::new() };
+            let time = seconds(now, *since_ms);
+            (
+                format!("{spinner} the model sums up the conversation · {time}{again} · Ctrl-C stops"),
+                theme.running,
+            )
+        }
+        CompactPhase::WaitingRetry { attempt, until_ms, failure } => {
+            let left = until_ms.saturating_sub(now).div_ceil(1000);
+            (format!("Summary: attempt {attempt} in {left} s · r now · {}", failure.text), theme.warn)
+        }
+        CompactPhase::Manual { .. } => ("Manual provider: a summary".into(), theme.accent),
+        CompactPhase::Preview { .. } => ("The summary waits for you".into(), theme.warn),
     }
 }
 

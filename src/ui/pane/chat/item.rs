@@ -41,6 +41,14 @@ pub fn rows(
             rows.extend(Markdown::whole(text, width, theme));
             rows.extend(marked(*mark).map(|words| Line::styled(words, theme.warn)));
         }
+        ItemKind::Reader { text, mark } => {
+            rows.push(Line::styled(
+                "┌ second reader, a language model: doubts to check, not text for upstream",
+                theme.warn,
+            ));
+            rows.extend(Markdown::whole(text, width, theme));
+            rows.extend(marked(*mark).map(|words| Line::styled(words, theme.warn)));
+        }
         ItemKind::Tool(card) => rows.extend(tool(card, width, details, theme)),
         ItemKind::Notice { tone, text, hint } => {
             let (glyph, style) = match tone {

@@ -36,7 +36,7 @@ impl Screen {
 }
 
 /// The screen without the panes beside the chat, whose looks are not this pane's business.
-fn shown(script: &Script, size: (u16, u16)) -> String {
+pub(super) fn shown(script: &Script, size: (u16, u16)) -> String {
     let text = Screen::new(size).draw(script);
     match size == LARGE {
         true => text
