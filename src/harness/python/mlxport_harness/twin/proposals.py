@@ -18,6 +18,8 @@ from mlxport_harness.twin.portfacts import REQUIRED, Facts
 Config = dict[str, Any]
 Proposal = tuple[Config, str]
 _LACKS = re.compile(r"__init__\(\) missing \d+ required [\w-]+ arguments?: ((?:'\w+'[, and]*)+)")
+# Of a width that the class leaves null, other than the twin's own.
+WIDTH = 80
 NUMBER, LAYER = re.compile(r"^\d+$"), re.compile(r"(^|\.)\d+(\.|$)")
 
 
@@ -53,6 +55,9 @@ def propose(refusal: Refusal, port: Facts, about: About) -> Iterator[Proposal]:
     # The vocabulary's size is known, not guessed.
     twin, filled = about.twin, {k: v for k, v in about.filled.items() if k != "vocab_size"}
     lacks = _LACKS.search(refusal.text)
+    told = {} if lacks else _otherwise(port, twin)
+    if told:
+        yield {"released": told}, f"the port reads {', '.join(told)}, for which the class has another name"
     if lacks:
         keys = [key for key in re.findall(r"'(\w+)'", lacks[1]) if key not in refusal.known]
         yield from _lacking(keys, port, twin)
@@ -88,6 +93,15 @@ def guesses(key: str, port: Facts, twin: Config) -> list[Any]:
     return [1.0] if kind == "float" else []
 
 
+def _otherwise(port: Facts, twin: Config) -> dict[str, str]:
+    """What the port declares, the class lacks and has under another name."""
+    found = {}
+    for names in shrink.rules()["synonyms"]:
+        own = next((name for name in names if twin.get(name) is not None), None)
+        found |= {key: f"={own}" for key in names if own and key in port.kinds and key not in twin}
+    return found
+
+
 def _affix(key: str, twin: Config) -> Any:
     """`swa_x`, `local_x` are x of the layers with a window, `global_x` of the others."""
     first, _, rest = key.partition("_")
@@ -120,6 +134,11 @@ def _raised(text: str, port: Facts, twin: Config, kinds: list[str]) -> Iterator[
                 yield {"released": {key: word}}, said
         if kind == "int" and isinstance(value, list):
             yield {"released": {key: 1}}, said
+    if "TypeError" in text:
+        nulls = {key: port.defaults.get(key) for key in twin if twin[key] is None}
+        sizes = {k: v for k, v in nulls.items() if type(v) is int and v >= shrink.rules()["scale_from"]}
+        if sizes:
+            yield {"set": dict.fromkeys(sizes, WIDTH)}, f"the port takes no null for {', '.join(sizes)}"
     yield from _square(twin)
     yield from _kinds(twin, kinds)
 
@@ -233,8 +252,7 @@ def _after_model(part: str, extra: Config) -> str:
 
 def _moved(missing: Config, extra: Config) -> Iterator[Proposal]:
     """The same tensors under another beginning: `model.language_model.` for `language_model.model.`."""
-    steps: dict[str, str] = {}
-    moved = set()
+    places: dict[str, dict[str, set[str]]] = {}
     for name, shape in extra.items():
         old = name.split(".")
         ends = {}
@@ -251,8 +269,13 @@ def _moved(missing: Config, extra: Config) -> Iterator[Proposal]:
         keep = 1 if best == len(old) else 0
         before = old[: len(old) - best + keep]
         after = ends[best][0][: len(ends[best][0]) - best + keep]
-        steps.setdefault(".".join(before), ".".join(after))
-        moved.add(".".join(ends[best][0]))
+        places.setdefault(".".join(after), {}).setdefault(".".join(before), set()).add(
+            ".".join(ends[best][0])
+        )
+    # A tower may end in the same names as the text: the part with the most of them is it.
+    likely = {new: max(parts.items(), key=lambda part: len(part[1])) for new, parts in places.items()}
+    steps = {old: new for new, (old, _) in likely.items()}
+    moved = {name for _, found in likely.values() for name in found}
     if steps and moved >= missing.keys():
         ordered = sorted(steps.items(), key=lambda step: -len(step[0]))
         said = ", ".join(f"{new} where transformers saves {old}" for old, new in ordered)

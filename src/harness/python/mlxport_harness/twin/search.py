@@ -55,7 +55,7 @@ class Outcome:
         if self.compared:
             return (6, -("pass", "suspect", "fail").index(self.verdict), -max(self.figures))
         if off.missing or off.extra:
-            return (4, -float(len(off.missing) + len(off.extra)), 0.0)
+            return (4, -float(len(off.missing) + len(off.extra)), -float(len(off.shapes)))
         if off.shapes:
             return (5, -float(len(off.shapes)), 0.0)
         if not self.meta:
