@@ -90,6 +90,31 @@ def test_a_hanging_port_fails_at_the_timeout(any_worker, arcee):
     serves_on(any_worker, arcee)
 
 
+def in_cached_passes(code: str) -> tuple[str, str]:
+    """A change that leaves a full pass alone: what came before must be kept."""
+    line = "        h = self.embed_tokens(inputs)\n"
+    return line, f"        if cache is not None and cache[0] is not None:\n            {code}\n{line}"
+
+
+def test_a_port_that_hangs_in_native_code_fails_there_and_keeps_what_was_finished(worker, arcee):
+    # `PyDLL` keeps the interpreter's lock, as a kernel that never returns may: no signal handler runs.
+    hang = in_cached_passes("import ctypes; ctypes.PyDLL(None).pause()")
+    worker.run("arcee", arcee(), checks=["exact"])  # the reference's time is not what is tested
+    found = records(worker.run("arcee", arcee(hang), checks=["exact", "cache"], timeout_s=15))
+    assert found["exact std 1.0"]["verdict"] == "pass"
+    assert (found["cache"]["verdict"], found["cache"]["error"]["kind"]) == ("fail", "port")
+    assert "within" in found["cache"]["error"]["text"]
+    serves_on(worker, arcee)
+
+
+def test_a_port_that_is_killed_half_way_fails_there_and_the_other_checks_go_on(worker, arcee):
+    killed = in_cached_passes("import os; os.kill(os.getpid(), 9)")
+    found = records(worker.run("arcee", arcee(killed), checks=["exact", "cache", "norms"]))
+    assert found["exact std 1.0"]["verdict"] == found["norms"]["verdict"] == "pass"
+    assert "SIGKILL" in found["cache"]["error"]["text"]
+    serves_on(worker, arcee)
+
+
 @pytest.mark.parametrize(
     ("body", "text"),
     [

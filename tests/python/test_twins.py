@@ -114,11 +114,19 @@ def test_fused_experts_become_the_parts_that_the_port_reads():
 
 
 @pytest.mark.parametrize(
-    ("figure", "floor", "verdict"),
-    [(1.5e-5, 2.7e-6, "pass"), (1.5e-5, 1e-6, "suspect"), (4e-5, 8e-6, "suspect"), (1.9e-5, 5e-7, "suspect")],
+    ("figure", "floor", "wide", "verdict"),
+    [
+        (1.5e-5, 2.7e-6, 1.0, "suspect"),
+        (1.5e-5, 2.7e-6, 3.0, "pass"),
+        (1.5e-5, 1e-6, 3.0, "suspect"),
+        (4e-5, 8e-6, 3.0, "suspect"),
+        (0.9e-5, 2.7e-6, 1.0, "pass"),
+    ],
 )
-def test_the_bar_gives_way_only_within_ten_floors_and_only_to_three_times(figure, floor, verdict):
-    assert by_floor(figure, floor, (1e-5, 1e-3)) == verdict
+def test_the_bar_gives_way_only_where_asked_within_ten_floors_and_to_three_times(
+    figure, floor, wide, verdict
+):
+    assert by_floor(figure, floor, (1e-5, 1e-3), wide) == verdict
 
 
 def test_a_module_named_after_norms_is_not_filled_as_one():

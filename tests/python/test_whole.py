@@ -63,6 +63,11 @@ def test_what_a_class_says_must_be_equal_is_made_equal():
     assert list(mends.by_words("llava", small, said.replace("128", "130").replace("96", "98"))) == []
 
 
+def test_settings_by_layer_have_numbers_for_keys():
+    by_layer = {"per_layer_config": {0: {"head_dim": 8}}, "head_dim": None}
+    assert mends._inner_nulls(by_layer) == {**by_layer, "head_dim": 32}
+
+
 def test_a_rope_gets_the_sections_that_the_code_has():
     said = (
         "split_with_sizes expects split_sizes to sum exactly to 12 (input), but got split_sizes=[16, 24, 24]"
@@ -102,6 +107,23 @@ def test_experts_the_other_way_round_and_a_head_that_only_the_whole_config_ties(
     tied = {"released": {"tie_word_embeddings": False}}
     assert pieces(head, {"tie_word_embeddings": False}, outside={"tie_word_embeddings"})[0] == tied
     assert tied not in pieces(head, {"tie_word_embeddings": False})
+
+
+def test_sizes_under_another_name_and_nulls_that_the_port_takes_for_numbers():
+    port = portfacts.Facts(kinds={"n_embed": "int", "wide_size": "int"}, defaults={"wide_size": 3072})
+    about = About({"hidden_size": 96, "wide_size": None}, {}, {}, [])
+    found = [piece for piece, _ in proposals.propose(Refusal("TypeError: no"), port, about)]
+    assert found[:2] == [{"released": {"n_embed": "=hidden_size"}}, {"set": {"wide_size": proposals.WIDTH}}]
+    own = About({"hidden_size": 96, "n_embed": 96, "wide_size": 40}, {}, {}, [])
+    assert list(proposals.propose(Refusal("ValueError: no"), port, own)) == []
+
+
+def test_a_tower_that_ends_in_the_same_names_is_not_taken_for_the_text():
+    text = {f"model.language_model.layers.{i}.up.weight": [2, 2] for i in range(3)}
+    tower = {"model.vision.layers.0.up.weight": [2, 2]}
+    missing = {f"language_model.model.layers.{i}.up.weight": [2, 2] for i in range(3)}
+    steps = next(proposals._moved(missing, {**tower, **text}))[0]["weights"]
+    assert [step["from"] for step in steps] == [r"^model\.language_model\."]
 
 
 def test_a_part_that_was_renamed_is_found_beside_names_that_stay_unknown():

@@ -15,7 +15,7 @@ import numpy as np
 
 from mlxport_harness.checks import Check
 from mlxport_harness.checks.exact import BARS, relative
-from mlxport_harness.checks.verdict import by_floor, record
+from mlxport_harness.checks.verdict import WIDE, by_floor, record
 from mlxport_harness.errors import PortFault
 from mlxport_harness.view import STD_1
 
@@ -162,7 +162,7 @@ def judge(
         return one | {"verdict": "fail", "text": f"gave {shape}, the reference {list(wanted.shape)}"}
     figure = float(relative(mine, wanted))
     figure = figure if np.isfinite(figure) else float("inf")
-    return one | {"figure": figure, "verdict": by_floor(figure, floor, BARS[STD_1])}
+    return one | {"figure": figure, "verdict": by_floor(figure, floor, BARS[STD_1], WIDE)}
 
 
 HOW = {

@@ -13,7 +13,7 @@ import numpy as np
 
 from mlxport_harness.checks import changes
 from mlxport_harness.checks.exact import BARS, relative
-from mlxport_harness.checks.verdict import FLOOR_PASS, by_floor
+from mlxport_harness.checks.verdict import FLOOR_PASS, WIDE, by_floor
 from mlxport_harness.errors import PortFault
 from mlxport_harness.view import STD_005, slug
 
@@ -119,7 +119,7 @@ class Pair:
             return
         port = self.port.get(key, port_base)  # absent: the same arguments as before
         row["port_moved"], row["error"] = _error(port, port_base), _error(port, reference)
-        grade = by_floor(row["error"], row["floor"], BARS[TWIN])
+        grade = by_floor(row["error"], row["floor"], BARS[TWIN], WIDE)
         agree = grade == "pass" or row["error"] <= slack
         least = max(FLOOR_PASS * row["floor"], slack)
         moved = row["port_moved"] > least

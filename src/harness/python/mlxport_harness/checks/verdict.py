@@ -7,6 +7,8 @@ from typing import Any
 
 ORDER = ("pass", "suspect", "fail")
 FLOOR_PASS, FLOOR_SUSPECT = 10.0, 100.0
+# For changed configs and long prompts, which amplify rounding more than the twin they are judged by.
+WIDE = 3.0
 
 
 def worst(verdicts: list[str]) -> str:
@@ -36,13 +38,13 @@ def by_bar(figure: float, bars: tuple[float, float]) -> str:
     return "pass" if figure <= bars[0] else "suspect" if figure <= bars[1] else "fail"
 
 
-def by_floor(figure: float, floor: float, bars: tuple[float, float]) -> str:
+def by_floor(figure: float, floor: float, bars: tuple[float, float], wide: float = 1.0) -> str:
     """The exactness rule: the twin's own rounding floor decides, the absolute bars check it.
 
     Floor: pass up to 10 times, suspect up to 100, fail above. The verdict is the worse of floor and bar, with
-    two reliefs: above 100 times the floor but within the absolute pass bar is suspect, not fail: so small
-    a difference alone does not prove a fault; and within 10 times the floor up to 3 times the bar is a pass:
-    a twin that amplifies rounding so much is no port's fault.
+    one relief: above 100 times the floor but within the absolute pass bar is suspect, not fail: so small
+    a difference alone does not prove a fault. `wide`: how far the pass bar gives way within 10 times the
+    floor. `exact` gives no way: a wrong epsilon showed just there.
     """
     absolute = by_bar(figure, bars)
     if floor <= 0 or not math.isfinite(floor):
@@ -50,7 +52,7 @@ def by_floor(figure: float, floor: float, bars: tuple[float, float]) -> str:
     relative = by_bar(figure / floor, (FLOOR_PASS, FLOOR_SUSPECT))
     if relative == "fail" and absolute == "pass":
         return "suspect"
-    if relative == "pass" and figure <= 3 * bars[0]:
+    if relative == "pass" and figure <= wide * bars[0]:
         return "pass"
     return ORDER[max(ORDER.index(relative), ORDER.index(absolute))]
 

@@ -122,7 +122,9 @@ def _inner_nulls(small: Config) -> Config:
     """Nulls of the config and of those inside it, where a usual value is known."""
     table = shrinker.rules()["nulls"]
     full = {k: table[k] if v is None and k in table else v for k, v in small.items()}
-    inner = {k: _inner_nulls(v) for k, v in full.items() if k.endswith("_config") and isinstance(v, dict)}
+    # Settings by layer have numbers for keys.
+    parts = {k: v for k, v in full.items() if str(k).endswith("_config") and isinstance(v, dict)}
+    inner = {k: _inner_nulls(v) for k, v in parts.items()}
     return {**full, **inner}
 
 
