@@ -279,6 +279,7 @@ impl EventLoop {
             self.effects.jobs.forget(*id);
         }
         let effects = update::update(&mut self.state, now, msg);
+        self.services.configs().set(&self.state.facts.configs);
         let dirty = if cause == Cause::Key { Dirty::Now } else { Dirty::Soon };
         self.dirty = self.dirty.max(dirty);
         for effect in effects {

@@ -1,5 +1,6 @@
 //! What jobs share: settings, the workspace once it is there, the warm harness, the tools, and when the program started.
 
+use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
@@ -17,8 +18,30 @@ pub struct Services {
     pub session: String,
     start: Instant,
     connected: RwLock<Option<Arc<Connected>>>,
+    configs: Configs,
     /// Who answers in which role.
     pub models: Models,
+}
+
+/// The session's config files, as the configs pane has them now; the tools look at them when they are called.
+#[derive(Clone, Debug, Default)]
+pub struct Configs(Arc<RwLock<Vec<PathBuf>>>);
+
+impl Configs {
+    /// Gives the files.
+    pub fn get(&self) -> Vec<PathBuf> {
+        self.0.read().map(|files| files.clone()).unwrap_or_default()
+    }
+
+    /// Takes what the state has now.
+    pub fn set(&self, files: &[PathBuf]) {
+        if self.0.read().is_ok_and(|known| *known == files) {
+            return;
+        }
+        if let Ok(mut known) = self.0.write() {
+            *known = files.to_vec();
+        }
+    }
 }
 
 /// What there is once the workspace is there.
@@ -39,7 +62,13 @@ impl Services {
     /// Starts the clock.
     pub fn new(settings: Settings, session: String) -> Self {
         let models = Models::new(settings.clone());
-        Self { settings, session, start: Instant::now(), connected: RwLock::new(None), models }
+        let configs = Configs::default();
+        Self { settings, session, start: Instant::now(), connected: RwLock::new(None), configs, models }
+    }
+
+    /// The session's config files.
+    pub fn configs(&self) -> &Configs {
+        &self.configs
     }
 
     /// The data folder.

@@ -1,28 +1,39 @@
 //! Connects the tool registry to the rooms that do the work: harness, edits, formatter.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
+use super::services::Configs;
+use super::variants::{self, Evidence};
 use crate::agent::data::{ApprovedEdit, EditScope};
 use crate::config::Settings;
 use crate::harness::Harness;
-use crate::harness::data::{Event, RunResult, TwinRequest};
+use crate::harness::data::{Event, FamilyRequest, Limits, RunResult, Sockets, TwinRequest};
+use crate::hub::data::headers::{Checkpoint, Origin as HeadersFrom};
 use crate::hub::data::inventory::{Inventory, Machine};
-use crate::hub::headers;
+use crate::hub::data::{Config, Defaults, Keys, Ledger, Matrix, Origin, RepoRef};
 use crate::hub::inventory::{Terms, take};
 use crate::hub::remote::Hub;
+use crate::hub::{self, headers};
 use crate::port::Workspace;
 use crate::port::data::{AllowList, EditReceipt};
 use crate::port::edit::{Expect, apply_edit};
+use crate::tools::check_load::LoadSource;
 use crate::tools::def::LESSONS;
 use crate::tools::format_port::black_isort;
 use crate::tools::inventory::Wanted;
 use crate::tools::services::Reply;
+use crate::tools::{Registry, ToolContext};
 use crate::util::blame::{Blame, Report};
 use crate::util::id::sha256_hex;
 use crate::util::sink::{Sink, discard};
+
+/// A checkpoint of hundreds of billions of parameters takes minutes to lay out.
+const LOAD_LIMIT: Duration = Duration::from_secs(600);
 
 /// The rooms behind the tools of one session.
 pub struct ToolServices {
@@ -31,6 +42,81 @@ pub struct ToolServices {
     pub model_type: String,
     pub session: String,
     pub settings: Settings,
+    pub configs: Configs,
+}
+
+impl ToolServices {
+    /// Makes the registry of a session.
+    pub async fn registry(self) -> Result<Registry, Report> {
+        let context = ToolContext {
+            checkout: self.workspace.checkout.clone(),
+            transformers: self.workspace.transformers_dir.clone(),
+            model_type: self.model_type.clone(),
+            results: self.settings.home.value.results(),
+            lessons: self.settings.home.value.root().join(LESSONS),
+            services: Arc::new(self),
+        };
+        // It looks through the transformers package: off the screen's threads.
+        let made = blocking(move || Registry::new(context)).await?;
+        made.map_err(|error| Report::from(&error))
+    }
+
+    /// Reads the session's configs and what their class gives; where the class cannot be asked, what its source says.
+    async fn defaults(&self, cancel: &CancellationToken) -> Result<(Vec<Config>, Defaults), Report> {
+        let paths = self.configs.get();
+        let (configs, problems) = blocking(move || variants::read(&paths)).await?;
+        if let (Some(problem), []) = (problems.into_iter().next(), configs.as_slice()) {
+            return Err(problem);
+        }
+        let model_type = Some(self.model_type.as_str());
+        let version = &self.workspace.versions.transformers;
+        let asked = variants::from_class(self.harness.site(), version, (model_type, &configs), cancel).await;
+        match asked {
+            Ok(defaults) if defaults.origin != Origin::Nowhere => Ok((configs, defaults)),
+            Err(report) if report.blame != Blame::Environment || cancel.is_cancelled() => Err(report),
+            _ => {
+                let references = self.workspace.reference_files(&self.model_type);
+                let count = configs.len();
+                let read = move || {
+                    let file = variants::configuration(&references).map(PathBuf::as_path);
+                    variants::from_source(file, count)
+                };
+                Ok((configs, blocking(read).await?))
+            }
+        }
+    }
+
+    async fn headers(&self, repo: &RepoRef, cancel: &CancellationToken) -> Result<Checkpoint, Report> {
+        let hub = Hub::open(&self.settings, discard()).map_err(|error| Report::from(&error))?;
+        let cache = self.settings.home.value.cache();
+        let sink = discard();
+        tokio::select! {
+            read = headers::fetch(&hub, &cache, repo, &sink) => read.map_err(|error| Report::from(&error)),
+            () = cancel.cancelled() => Err(Report::new(Blame::User, "interrupted")),
+        }
+    }
+
+    fn load_request(&self, name: &str, folder: PathBuf) -> FamilyRequest {
+        let mut target = serde_json::Map::new();
+        target.insert("checkpoint".into(), folder.to_string_lossy().into_owned().into());
+        FamilyRequest {
+            family: "load".into(),
+            subject: name.into(),
+            target,
+            params: serde_json::Map::new(),
+            port: Some(self.workspace.port_file(&self.model_type)).filter(|port| port.is_file()),
+            reads: vec![folder],
+            writes: Vec::new(),
+            sockets: Sockets::None,
+            seed: 0,
+            limits: Limits { timeout: LOAD_LIMIT, ..Limits::default() },
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Report> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Report::new(Blame::Bug, format!("reading files broke: {error}")))
 }
 
 impl crate::tools::Services for ToolServices {
@@ -48,22 +134,69 @@ impl crate::tools::Services for ToolServices {
     }
 
     fn inventory<'a>(&'a self, wanted: Wanted, cancel: CancellationToken) -> Reply<'a, Vec<Inventory>> {
-        let interrupted = || Report::new(Blame::User, "interrupted");
         async move {
             let machine = machine().await;
-            let hub = Hub::open(&self.settings, discard()).map_err(|error| Report::from(&error))?;
-            let cache = self.settings.home.value.cache();
             let mut taken = Vec::new();
             for repo in &wanted.repos {
-                let sink = discard();
-                let read = tokio::select! {
-                    read = headers::fetch(&hub, &cache, repo, &sink) => read,
-                    () = cancel.cancelled() => return Err(interrupted()),
-                };
-                let read = read.map_err(|error| Report::from(&error))?;
+                let read = self.headers(repo, &cancel).await?;
                 taken.push(take(&read, Terms { context: wanted.context, machine }));
             }
             Ok(taken)
+        }
+        .boxed()
+    }
+
+    fn check_load<'a>(
+        &'a self,
+        source: LoadSource,
+        sink: Sink<Event>,
+        cancel: CancellationToken,
+    ) -> Reply<'a, RunResult> {
+        async move {
+            let (name, folder) = match source {
+                LoadSource::Folder { name, path } => (name, path),
+                LoadSource::Repo(repo) => {
+                    let read = self.headers(&repo, &cancel).await?;
+                    match read.origin {
+                        HeadersFrom::Folder { path } | HeadersFrom::Repo { folder: path, .. } => {
+                            (read.name, path)
+                        }
+                    }
+                }
+            };
+            let request = self.load_request(&name, folder);
+            let result = self.harness.check_family(request, sink, cancel).await;
+            result.map_err(|error| Report::from(&error))
+        }
+        .boxed()
+    }
+
+    fn configs(&self) -> Vec<PathBuf> {
+        self.configs.get()
+    }
+
+    fn matrix<'a>(&'a self, cancel: CancellationToken) -> Reply<'a, (Matrix, Arc<Keys>)> {
+        async move {
+            let (configs, defaults) = self.defaults(&cancel).await?;
+            let class = Arc::clone(&defaults.class);
+            let made = blocking(move || hub::matrix(&configs, &defaults)).await?;
+            Ok((made, class))
+        }
+        .boxed()
+    }
+
+    fn ledger<'a>(&'a self, run: Option<String>, cancel: CancellationToken) -> Reply<'a, Ledger> {
+        async move {
+            let (matrix, class) = self.matrix(cancel).await?;
+            let evidence = Evidence {
+                home: self.settings.home.value.root().to_path_buf(),
+                results: self.settings.home.value.results(),
+                model_type: self.model_type.clone(),
+                references: self.workspace.reference_files(&self.model_type),
+                port: Some(self.workspace.port_file(&self.model_type)).filter(|port| port.is_file()),
+                run,
+            };
+            blocking(move || variants::ledger(&evidence, &matrix, &class)).await?
         }
         .boxed()
     }

@@ -5,9 +5,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::ToolError;
+use crate::util::text;
 
 /// Longest argument text that is parsed at all.
 const LONGEST: usize = 1 << 20;
+/// Most columns that are shown of what is wrong.
+const LONGEST_ERROR: usize = 600;
 
 /// Reads the arguments' JSON text. An empty text counts as `{}`: several servers send it for no arguments.
 pub fn object(tool: &'static str, text: &str) -> Result<Value, ToolError> {
@@ -21,13 +24,18 @@ pub fn object(tool: &'static str, text: &str) -> Result<Value, ToolError> {
     match serde_json::from_str::<Value>(text) {
         Ok(value @ Value::Object(_)) => Ok(value),
         Ok(other) => Err(wrong(format!("a JSON object was expected, not {}", kind(&other)))),
-        Err(error) => Err(wrong(format!("not valid JSON: {error}"))),
+        Err(error) => Err(wrong(format!("not valid JSON: {}", shown(&error)))),
     }
 }
 
 /// Gives the arguments their type. Unknown fields are refused by the types themselves.
 pub fn typed<T: DeserializeOwned>(tool: &'static str, value: Value) -> Result<T, ToolError> {
-    serde_json::from_value(value).map_err(|error| ToolError::Arguments { tool, text: error.to_string() })
+    serde_json::from_value(value).map_err(|error| ToolError::Arguments { tool, text: shown(&error) })
+}
+
+/// An error quotes what was written, however long and whatever it holds.
+fn shown(error: &serde_json::Error) -> String {
+    text::truncate(&text::one_line(&error.to_string()), LONGEST_ERROR)
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -1,18 +1,20 @@
 //! What a tool is: one row of the registry's table, and what a session's tools work on. A new tool is a file with its
 //! [`ToolDef`] and one line in [`super::table`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::data::{Prepared, ToolEnd, ToolEvent};
+use super::data::{Artifact, Prepared, ToolEnd, ToolEvent};
 use super::error::ToolError;
 use super::paths::{Roots, Target, Writable};
 use super::services::Services;
+use super::told;
 use crate::agent::data::{Approval, EditScope, ToolOutcome, ToolSpec};
+use crate::harness::data::{Event, RunResult};
 use crate::util::blame::{Blame, Report};
 use crate::util::fs::read_text;
 use crate::util::sink::Sink;
@@ -25,7 +27,7 @@ pub struct ToolDef {
     pub about: &'static str,
     pub class: Class,
     /// The JSON schema of its arguments.
-    pub schema: fn(&Desk) -> Value,
+    pub schema: fn(&Writable) -> Value,
     /// Checks arguments alone, before anything runs.
     pub check: fn(Value, &Desk) -> Result<(), ToolError>,
     pub work: Work,
@@ -103,11 +105,11 @@ impl ToolDef {
     }
 
     /// Gives what a model is told.
-    pub fn spec(&self, desk: &Desk) -> ToolSpec {
+    pub fn spec(&self, own: &Writable) -> ToolSpec {
         ToolSpec {
             name: self.name.into(),
             description: self.about.trim().into(),
-            schema: (self.schema)(desk),
+            schema: (self.schema)(own),
             approval: self.approval(),
         }
     }
@@ -129,6 +131,14 @@ impl Desk {
         }
     }
 
+    /// Names `file:line` as the model names files.
+    pub fn name_place(&self, place: &str) -> String {
+        let Some((path, line)) = place.rsplit_once(':') else { return place.to_string() };
+        let real = Path::new(path).canonicalize();
+        let name = self.roots.name(real.as_deref().unwrap_or(Path::new(path)));
+        format!("{name}:{line}")
+    }
+
     /// Reads a target's text as it is now; none when there is no file.
     pub fn now(&self, target: &Target) -> Result<Option<String>, ToolError> {
         match target.scope {
@@ -143,12 +153,29 @@ impl Desk {
     }
 }
 
+impl Line {
+    /// Gives where the harness's events go.
+    pub fn events(&self) -> Sink<Event> {
+        let sink = Arc::clone(&self.sink);
+        Arc::new(move |event| sink(ToolEvent::Harness(event)))
+    }
+}
+
 /// How the ledger of lessons is called.
 pub const LESSONS: &str = "lessons.md";
 
 /// Ends a call that went well.
 pub fn done((text, summary): Told) -> ToolEnd {
     ToolEnd { outcome: ToolOutcome::Done { text }, summary, artifacts: Vec::new() }
+}
+
+/// Ends a call of the harness: the verdict in words, and the result whole for panes and other agents.
+pub fn checked(result: RunResult, desk: &Desk) -> ToolEnd {
+    ToolEnd {
+        outcome: ToolOutcome::Done { text: told::run(&result, desk) },
+        summary: told::summary(&result),
+        artifacts: vec![Artifact::Check { result: Box::new(result) }],
+    }
 }
 
 /// Runs work that reads the disk on a thread of its own.

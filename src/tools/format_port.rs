@@ -37,10 +37,10 @@ pub const DEF: ToolDef = ToolDef {
     work: Work::Propose(propose),
 };
 
-fn schema(desk: &Desk) -> Value {
+fn schema(own: &Writable) -> Value {
     json!({
         "type": "object",
-        "properties": {"path": {"type": "string", "enum": [desk.writable.model(), TESTS], "description": "The port when left out"}},
+        "properties": {"path": {"type": "string", "enum": [own.model(), TESTS], "description": "The port when left out"}},
         "additionalProperties": false,
     })
 }

@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use super::data::ToolEnd;
 use super::def::{Answer, Class, Desk, Line, ToolDef, Work, done};
 use super::error::ToolError;
+use super::paths::Writable;
 use super::{args, bound};
 use crate::hub::data::RepoRef;
 use crate::hub::data::inventory::Inventory;
 use crate::hub::inventory::{compare, compared, lines};
+use crate::util::text::one_line;
 
 pub const NAME: &str = "inventory";
 
@@ -42,7 +44,7 @@ pub const DEF: ToolDef = ToolDef {
     work: Work::Wait(wait),
 };
 
-fn schema(_: &Desk) -> Value {
+fn schema(_: &Writable) -> Value {
     json!({
         "type": "object",
         "properties": {
@@ -76,7 +78,9 @@ fn parse(arguments: Value) -> Result<Wanted, ToolError> {
     if repos.is_empty() || repos.len() > MOST {
         return Err(wrong(format!("`repos` takes 1 to {MOST} repositories")));
     }
-    let repos = repos.iter().map(|text| RepoRef::parse(text).map_err(|error| wrong(error.to_string())));
+    let repos = repos
+        .iter()
+        .map(|text| RepoRef::parse(text).map_err(|error| wrong(bound::line(&one_line(&error.to_string())))));
     Ok(Wanted { repos: repos.collect::<Result<_, _>>()?, context: context.unwrap_or(8192).max(1) })
 }
 

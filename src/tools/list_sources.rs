@@ -28,7 +28,7 @@ pub const DEF: ToolDef = ToolDef {
     work: Work::Read(read),
 };
 
-fn schema(_: &Desk) -> Value {
+fn schema(_: &Writable) -> Value {
     json!({"type": "object", "properties": {}, "additionalProperties": false})
 }
 

@@ -10,7 +10,7 @@ use super::args;
 use super::bound;
 use super::def::{Class, Desk, Told, ToolDef, Work};
 use super::error::ToolError;
-use super::paths::Roots;
+use super::paths::{Roots, Writable};
 use crate::source;
 use crate::util::blame::Report;
 
@@ -35,7 +35,7 @@ pub const DEF: ToolDef = ToolDef {
     work: Work::Read(read),
 };
 
-fn schema(_: &Desk) -> Value {
+fn schema(_: &Writable) -> Value {
     json!({
         "type": "object",
         "properties": {

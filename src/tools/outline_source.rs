@@ -8,11 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::def::{Class, Desk, Told, ToolDef, Work};
 use super::error::ToolError;
-use super::paths::Roots;
+use super::paths::{Roots, Writable};
 use super::{args, bound};
 use crate::source;
 use crate::source::data::{SourceDoc, Symbol, SymbolKind};
 use crate::util::blame::Report;
+use crate::util::text::one_line;
 
 pub const NAME: &str = "outline_source";
 
@@ -38,7 +39,7 @@ pub const DEF: ToolDef = ToolDef {
     work: Work::Read(read),
 };
 
-fn schema(_: &Desk) -> Value {
+fn schema(_: &Writable) -> Value {
     json!({
         "type": "object",
         "properties": {
@@ -92,7 +93,7 @@ fn wanted<'a>(doc: &'a SourceDoc, class: Option<&str>, path: &str) -> Result<Vec
         doc.symbols.iter().filter(|symbol| symbol.path == class || symbol.path.starts_with(&under)).collect();
     if found.is_empty() {
         let names = doc.classes().map(|class| class.path.as_str()).take(40).collect::<Vec<_>>().join(", ");
-        let text = format!("{path} has no class `{}`; it has {names}", bound::line(class));
+        let text = format!("{path} has no class `{}`; it has {names}", bound::line(&one_line(class)));
         return Err(ToolError::Arguments { tool: NAME, text });
     }
     Ok(found)

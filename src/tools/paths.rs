@@ -149,6 +149,7 @@ pub struct Target {
 /// The two files that may change, for one model type, and those that may when the person says so.
 #[derive(Clone, Debug)]
 pub struct Writable {
+    model_type: String,
     model: String,
 }
 
@@ -165,7 +166,12 @@ impl Writable {
                 text: "a model type has letters, digits, `_` and `-` only".into(),
             });
         }
-        Ok(Self { model: format!("mlx_lm/models/{model_type}.py") })
+        Ok(Self { model_type: model_type.into(), model: format!("mlx_lm/models/{model_type}.py") })
+    }
+
+    /// Gives the model type.
+    pub fn model_type(&self) -> &str {
+        &self.model_type
     }
 
     /// Gives the port's path in the checkout.
@@ -203,8 +209,9 @@ impl Writable {
             return Err(refuse("is no shared file: change it with edit_port".into()));
         }
         let found = roots.file(path)?;
-        // One spelling only: what the person agrees to is what is written.
-        if found.shown != path || found.real != roots.checkout().join(path) || !path.starts_with("mlx_lm/") {
+        // One spelling only, as text: what the person agrees to is what is written.
+        let plain = found.real == roots.checkout().join(path) && roots.name(&found.real) == path;
+        if !plain || !path.starts_with("mlx_lm/") {
             return Err(refuse("may not be changed; shared files are those below mlx_lm/".into()));
         }
         Ok(Target { path: path.into(), scope: EditScope::Shared })

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::def::{Class, Desk, Told, ToolDef, Work};
 use super::error::ToolError;
-use super::paths::Roots;
+use super::paths::{Roots, Writable};
 use super::{args, bound};
 use crate::source;
 use crate::source::data::{Inherited, SourceDoc};
@@ -37,7 +37,7 @@ pub const DEF: ToolDef = ToolDef {
     work: Work::Read(read),
 };
 
-fn schema(_: &Desk) -> Value {
+fn schema(_: &Writable) -> Value {
     json!({
         "type": "object",
         "properties": {

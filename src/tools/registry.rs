@@ -35,6 +35,9 @@ pub struct ToolContext {
     pub services: Arc<dyn Services>,
 }
 
+/// Arguments that say what a call is about, the most telling first.
+const ABOUT: [&str; 9] = ["path", "pattern", "key", "repo", "variant", "title", "run", "before", "about"];
+
 /// The tools of one session.
 #[derive(Clone)]
 pub struct Registry {
@@ -55,7 +58,7 @@ impl Registry {
 
     /// Gives what the model is told of the tools.
     pub fn specs(&self) -> Vec<ToolSpec> {
-        TOOLS.iter().map(|tool| tool.spec(&self.desk)).collect()
+        specs(&self.desk.writable)
     }
 
     /// Gives what a tool may do.
@@ -149,7 +152,7 @@ impl Registry {
     pub fn title(call: &ToolCall) -> String {
         let value: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
         let field = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_string);
-        let about = field("path").or_else(|| field("pattern")).unwrap_or_default();
+        let about = ABOUT.iter().find_map(|name| field(name)).unwrap_or_default();
         let name = call.name.replace('_', " ");
         text::truncate(&text::one_line(&format!("{name} {about}")), 200).trim().into()
     }
@@ -169,6 +172,11 @@ impl Registry {
         };
         self.desk.now(&self.desk.target(reach, path)?)
     }
+}
+
+/// Gives what a model is told of the tools for one model type.
+pub fn specs(own: &Writable) -> Vec<ToolSpec> {
+    TOOLS.iter().map(|tool| tool.spec(own)).collect()
 }
 
 fn named(name: &str) -> Result<&'static ToolDef, ToolError> {

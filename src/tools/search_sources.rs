@@ -12,8 +12,9 @@ use walkdir::WalkDir;
 
 use super::def::{Class, Desk, Told, ToolDef, Work};
 use super::error::ToolError;
-use super::paths::Roots;
+use super::paths::{Roots, Writable};
 use super::{args, bound};
+use crate::util::text::{neutralise, one_line};
 
 pub const NAME: &str = "search_sources";
 
@@ -63,7 +64,7 @@ pub const DEF: ToolDef = ToolDef {
     work: Work::Read(read),
 };
 
-fn schema(_: &Desk) -> Value {
+fn schema(_: &Writable) -> Value {
     json!({
         "type": "object",
         "properties": {
@@ -90,10 +91,9 @@ fn parse(arguments: Value) -> Result<Args, ToolError> {
         Syntax::Literal => regex::escape(&pattern),
         Syntax::Regex => pattern.clone(),
     };
-    let compiled = RegexBuilder::new(&expression)
-        .size_limit(1 << 20)
-        .build()
-        .map_err(|error| wrong(format!("the pattern is no regular expression: {error}")))?;
+    let compiled = RegexBuilder::new(&expression).size_limit(1 << 20).build().map_err(|error| {
+        wrong(format!("the pattern is no regular expression: {}", neutralise(&error.to_string())))
+    })?;
     Ok(Args { pattern: compiled, wanted: pattern, path, syntax })
 }
 
@@ -116,7 +116,7 @@ fn run(
         }
         hits.file(&path, &roots.name(&path), &args.pattern);
     }
-    let wanted = bound::line(&args.wanted);
+    let wanted = bound::line(&one_line(&args.wanted));
     let summary =
         format!("search {wanted}: {} in {}", counted(hits.count, "line"), counted(hits.files, "file"));
     if hits.count == 0 {

@@ -2,8 +2,10 @@
 
 use super::def::ToolDef;
 use super::{
-    check_twin, edit_port, format_port, inventory, lint_port, list_sources, nearest_ports, outline_source,
-    read_inheritance, read_source, search_sources, write_port,
+    check_load, check_twin, compare_runs, config_diff, config_ledger, debug_checklist, edit_port,
+    edit_shared, edit_test, format_port, inventory, lessons, lint_port, list_checks, list_sources,
+    locate_fault, nearest_ports, outline_source, read_inheritance, read_run, read_source, search_sources,
+    write_port,
 };
 
 /// All tools.
@@ -14,10 +16,22 @@ pub static TOOLS: &[&ToolDef] = &[
     &search_sources::DEF,
     &read_inheritance::DEF,
     &nearest_ports::DEF,
+    &config_diff::DEF,
+    &config_ledger::DEF,
+    &inventory::DEF,
     &write_port::DEF,
     &edit_port::DEF,
+    &edit_test::DEF,
+    &edit_shared::DEF,
     &check_twin::DEF,
+    &check_load::DEF,
+    &list_checks::DEF,
+    &locate_fault::DEF,
+    &debug_checklist::DEF,
+    &read_run::DEF,
+    &compare_runs::DEF,
     &lint_port::DEF,
     &format_port::DEF,
-    &inventory::DEF,
+    &lessons::READ_DEF,
+    &lessons::ADD_DEF,
 ];

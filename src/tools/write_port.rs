@@ -8,7 +8,7 @@ use super::args;
 use super::data::Prepared;
 use super::def::{Answer, Class, Desk, Line, Reach, ToolDef, Work};
 use super::error::ToolError;
-use super::paths::TESTS;
+use super::paths::{TESTS, Writable};
 use super::propose::proposal;
 use crate::agent::data::EditScope;
 
@@ -30,11 +30,11 @@ pub const DEF: ToolDef = ToolDef {
     work: Work::Propose(propose),
 };
 
-fn schema(desk: &Desk) -> Value {
+fn schema(own: &Writable) -> Value {
     json!({
         "type": "object",
         "properties": {
-            "path": {"type": "string", "enum": [desk.writable.model()]},
+            "path": {"type": "string", "enum": [own.model()]},
             "text": {"type": "string", "description": "The whole new text of the file"},
         },
         "required": ["path", "text"],
@@ -48,7 +48,7 @@ fn propose(arguments: Value, desk: &Desk, line: Line) -> Answer<'_, Prepared> {
         let target = desk.writable.target(&path)?;
         if target.scope == EditScope::Test {
             return Err(ToolError::Edit {
-                text: format!("{TESTS} is upstream's long file: change it with edit_port"),
+                text: format!("{TESTS} is upstream's long file: change it with edit_test or edit_port"),
             });
         }
         if text.trim().is_empty() {

@@ -16,8 +16,6 @@ use crate::port::{self, Workspace};
 use crate::runtime::services::{Connected, Services};
 use crate::runtime::tools::ToolServices;
 use crate::source;
-use crate::tools::def::LESSONS;
-use crate::tools::{Registry, ToolContext};
 use crate::util::blame::{Blame, Report};
 use crate::util::process::Command;
 use crate::util::text::bytes;
@@ -163,35 +161,19 @@ async fn connect(
     let harness = Harness::new(site);
     let registry = match &model_type {
         None => None,
-        Some(model_type) => Some(registry(services, &workspace, model_type, &harness).await?),
+        Some(model_type) => {
+            let tools = ToolServices {
+                harness: harness.clone(),
+                workspace: workspace.clone(),
+                model_type: model_type.clone(),
+                session: services.session.clone(),
+                settings: services.settings.clone(),
+                configs: services.configs().clone(),
+            };
+            Some(tools.registry().await?)
+        }
     };
     Ok(Connected { workspace, model_type, harness, registry })
-}
-
-async fn registry(
-    services: &Arc<Services>,
-    workspace: &Workspace,
-    model_type: &str,
-    harness: &Harness,
-) -> Result<Registry, Report> {
-    let context = ToolContext {
-        checkout: workspace.checkout.clone(),
-        transformers: workspace.transformers_dir.clone(),
-        model_type: model_type.to_string(),
-        results: services.home().results(),
-        lessons: services.home().root().join(LESSONS),
-        services: Arc::new(ToolServices {
-            harness: harness.clone(),
-            workspace: workspace.clone(),
-            model_type: model_type.to_string(),
-            session: services.session.clone(),
-            settings: services.settings.clone(),
-        }),
-    };
-    // It looks through the transformers package: off the screen's threads.
-    let made = tokio::task::spawn_blocking(move || Registry::new(context)).await;
-    let made = made.map_err(|error| Report::new(Blame::Bug, error.to_string()))?;
-    made.map_err(|error| Report::from(&error))
 }
 
 fn facts(workspace: &Workspace, model_type: Option<&str>) -> WorkspaceFacts {

@@ -1,0 +1,95 @@
+//! The session's variants as the model names them: all, the config class's defaults, or some by name.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::bound;
+use super::def::{Desk, blocking};
+use super::error::ToolError;
+use crate::hub;
+use crate::util::blame::Report;
+use crate::util::text::one_line;
+
+/// Which variants are meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Written")]
+pub enum Variants {
+    /// Those of the session; the class's defaults where it has none.
+    #[default]
+    All,
+    /// The config class's own defaults.
+    Defaults,
+    Named(Vec<String>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl From<Written> for Variants {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::One(name) if name == "all" => Self::All,
+            Written::One(name) if name == "defaults" => Self::Defaults,
+            Written::One(name) => Self::Named(vec![name]),
+            Written::Many(names) => Self::Named(names),
+        }
+    }
+}
+
+/// The schema of the argument.
+pub fn schema() -> Value {
+    json!({
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+        "description": "Names as config_diff shows them, or `all` (when left out), or `defaults`: the config class alone",
+    })
+}
+
+/// Gives the config files that are meant; none stands for the class's defaults.
+pub async fn choose(tool: &'static str, wanted: &Variants, desk: &Desk) -> Result<Vec<PathBuf>, ToolError> {
+    let configs = desk.services.configs();
+    match wanted {
+        Variants::All => Ok(configs),
+        Variants::Defaults => Ok(Vec::new()),
+        Variants::Named(names) => {
+            let named = blocking(move || named(&configs)).await?;
+            names.iter().map(|name| one(tool, name, &named)).collect()
+        }
+    }
+}
+
+/// Reads the names of config files, as the configs pane shows them.
+fn named(configs: &[PathBuf]) -> Result<Vec<(String, PathBuf)>, ToolError> {
+    let read = |path: &PathBuf| hub::read(path).map_err(|error| ToolError::Service(Report::from(&error)));
+    let mut configs = configs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    hub::tell_apart(&mut configs);
+    Ok(configs.into_iter().map(|config| (config.name, config.path)).collect())
+}
+
+fn one(tool: &'static str, name: &str, known: &[(String, PathBuf)]) -> Result<PathBuf, ToolError> {
+    if let Some((_, path)) = known.iter().find(|(known, _)| known == name) {
+        return Ok(path.clone());
+    }
+    let name = bound::line(&one_line(name));
+    let text = match known {
+        [] => format!("there is no variant `{name}`: the session has no configs"),
+        known => {
+            let known: Vec<String> = known.iter().map(|(name, _)| one_line(name)).collect();
+            format!("there is no variant `{name}`; there are {}", bound::list(&known, 40))
+        }
+    };
+    Err(ToolError::Arguments { tool, text })
+}
+
+/// Gives the folder of a variant, which may hold its headers.
+pub fn folder(config: &Path) -> PathBuf {
+    match config.is_dir() {
+        true => config.to_path_buf(),
+        false => config.parent().map(Path::to_path_buf).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,160 @@
+//! The harness and the rules through the tools.
+
+use super::*;
+
+#[test]
+fn linting_tells_what_ci_refuses_first_and_stays_short() {
+    let place = place();
+    let port = place.folder.path().join("mlx-lm").join(PORT);
+    assert!(place.failed("lint_port", json!({})).contains("does not exist yet"));
+    assert!(
+        place.failed("lint_port", json!({"path": "mlx_lm/models/base.py"})).contains("may not be changed")
+    );
+    write(&port, "# Copyright © 2026 Apple Inc.\n\nimport os  # untidy\n\nprint(1)\n");
+    let said = place.done("lint_port", json!({}));
+    let lines: Vec<&str> = said.lines().take(5).collect();
+    assert_eq!(lines[0], "mlx_lm/models/arcee.py: 4 errors, 2 warnings (upstream's CI would fail)");
+    assert!(lines[1..5].iter().all(|line| line.contains(" error ")), "{said}");
+    assert!(
+        said.contains(
+            "3:8      error   L8-unused-import     os is imported and never used → drop the import"
+        ),
+        "{said}"
+    );
+    assert!(said.contains("L10-test") && said.contains("tests/test_models.py never names arcee"), "{said}");
+    let many: String = (0..200).map(|at| format!("print({at})\nx{at} = f\"\"\n")).collect();
+    write(&port, &many);
+    let said = place.done("lint_port", json!({}));
+    assert!(said.contains("more findings; mend these and ask again") && said.lines().count() < 90, "{said}");
+    assert!(place.done("lint_port", json!({"path": "tests/test_models.py"})).contains("nothing to change"));
+}
+
+#[test]
+fn the_check_is_told_in_few_words_with_the_place_in_both_sources() {
+    let place = place();
+    let exact = CheckRecord {
+        verdict: CheckVerdict::Fail,
+        figure: Some(Figure::Number(0.29)),
+        bar: Some(Figure::Number(1e-5)),
+        metric: Some("relative error".into()),
+        twin: Some("std 1.0".into()),
+        error: None,
+        first_divergence: Some(Divergence {
+            module: "model.layers.5.mlp".into(),
+            reference: Some("modeling_arcee.py:98".into()),
+            port: Some("arcee.py:41".into()),
+        }),
+        findings: vec![Finding { id: "rope".into(), text: "reads rope_theta only".into(), key: None }],
+        series: (0..20)
+            .map(|layer| (format!("model.layers.{layer}.mlp"), (layer > 4).then_some(Figure::Number(0.1))))
+            .collect(),
+        ..CheckRecord::failed(
+            CheckId::EXACT,
+            mlxport::harness::data::CheckError {
+                kind: mlxport::harness::data::Kind::Port,
+                text: String::new(),
+                hint: None,
+            },
+        )
+    };
+    let failing = RunResult { verdict: Verdict::Fail, checks: vec![exact.clone(), exact], ..passed() };
+    *place.fake.check.lock().unwrap() = Ok(failing.clone());
+    let Prepared::Run(run) = place.prepare("check_twin", "{\"checks\": [\"locate\", \"exact\", \"exact\"]}")
+    else {
+        panic!("a check runs at once")
+    };
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let kept = events.clone();
+    let sink: Sink<ToolEvent> = Arc::new(move |event| kept.lock().unwrap().push(event));
+    let end = place.runtime.block_on(place.registry.run(run, sink, CancellationToken::new()));
+    assert_eq!(*events.lock().unwrap(), [ToolEvent::Harness(Event::Warming)]);
+    assert_eq!(place.fake.asked.lock().unwrap()[0].checks, [CheckId::EXACT, CheckId::LOCATE]);
+    assert_eq!(end.summary, "check fail: model.layers.5.mlp");
+    assert_eq!(end.artifacts, [Artifact::Check { result: Box::new(failing) }]);
+    assert_eq!(
+        end.outcome,
+        ToolOutcome::Done {
+            text: "verdict: fail (run r1)\n\
+                   exact: fail, twin std 1.0, relative error 2.9e-01 (bar 1e-5)\n\
+                   exact: fail, twin std 1.0, relative error 2.9e-01 (bar 1e-5)\n\
+                   first divergent module: model.layers.5.mlp\n  \
+                   reference: modeling_arcee.py:98\n  port:      arcee.py:41\n\
+                   divergence by module, in order of execution:\n  2 modules before\n  model.layers.2.mlp no counterpart\n  model.layers.3.mlp no counterpart\n  model.layers.4.mlp no counterpart\n  model.layers.5.mlp 1.0e-01\n  model.layers.6.mlp 1.0e-01\n  model.layers.7.mlp 1.0e-01\n  model.layers.8.mlp 1.0e-01\n  model.layers.9.mlp 1.0e-01\n  model.layers.10.mlp 1.0e-01\n  model.layers.11.mlp 1.0e-01\n  model.layers.12.mlp 1.0e-01\n  model.layers.13.mlp 1.0e-01\n  6 modules after\nfinding rope: reads rope_theta only\n"
+                .into()
+        }
+    );
+}
+
+#[test]
+fn whose_fault_it_is_decides_whether_the_model_or_the_person_hears_of_it() {
+    let place = place();
+    let outcome = |blame| {
+        *place.fake.check.lock().unwrap() = Err(Report::new(blame, "said").hint("do this"));
+        let Prepared::Run(run) = place.prepare("check_twin", "") else { panic!("a check runs at once") };
+        place.run(run).outcome
+    };
+    assert_eq!(outcome(Blame::Port), ToolOutcome::Failed { text: "said (do this)".into() });
+    let report = Report::new(Blame::Environment, "said").hint("do this");
+    assert_eq!(outcome(Blame::Environment), ToolOutcome::Stop { report });
+    let Prepared::Run(run) = place.prepare("check_twin", "{}") else { panic!("a check runs at once") };
+    let cancelled = CancellationToken::new();
+    cancelled.cancel();
+    let end = place.runtime.block_on(place.registry.run(run, sink::discard(), cancelled));
+    assert_eq!(
+        end.outcome,
+        ToolOutcome::Interrupted { text: "check_twin was interrupted by the person".into() }
+    );
+}
+
+#[test]
+fn checks_run_on_the_sessions_variants_by_name() {
+    let place = place();
+    let asked = |arguments| {
+        place.done("check_twin", arguments);
+        place.fake.asked.lock().unwrap().pop().unwrap()
+    };
+    assert_eq!(asked(json!({})).configs, Vec::<PathBuf>::new());
+    let first = place.config("Harbor-8B", r#"{"model_type": "arcee"}"#);
+    let second = place.config("Harbor-70B", r#"{"model_type": "arcee"}"#);
+    assert_eq!(asked(json!({})).configs, [first.clone(), second.clone()]);
+    assert_eq!(asked(json!({"variants": "all"})).configs, [first, second.clone()]);
+    assert_eq!(asked(json!({"variants": "defaults"})).configs, Vec::<PathBuf>::new());
+    let one = asked(json!({"variants": ["Harbor-70B"], "checks": "full", "seed": 7}));
+    assert_eq!((one.configs, one.seed), (vec![second], 7));
+    assert_eq!(one.checks, mlxport::harness::data::plan::full());
+    let said = place.failed("check_twin", json!({"variants": "../../secret.py"}));
+    assert!(
+        said.ends_with("there is no variant `../../secret.py`; there are Harbor-8B, Harbor-70B"),
+        "{said}"
+    );
+    assert!(place.failed("check_twin", json!({"checks": "fast"})).contains("and the plans quick and full"));
+    let listed = place.done("list_checks", json!({}));
+    assert!(
+        listed.contains("  exact (fast, judges): ") && listed.contains("  swap (slow, shows figures): "),
+        "{listed}"
+    );
+}
+
+#[test]
+fn a_load_check_takes_a_repository_or_a_variants_folder_and_nothing_else() {
+    let place = place();
+    let config = place.config("Harbor-8B", r#"{"model_type": "arcee"}"#);
+    place.done("check_load", json!({"repo": "acme/harbor@v2"}));
+    place.done("check_load", json!({"variant": "Harbor-8B"}));
+    let repo = hub::data::RepoRef::parse("acme/harbor@v2").unwrap();
+    let path = config.parent().unwrap().to_path_buf();
+    assert_eq!(
+        *place.fake.loads.lock().unwrap(),
+        [LoadSource::Repo(repo), LoadSource::Folder { name: "Harbor-8B".into(), path }]
+    );
+    for wrong in [
+        json!({}),
+        json!({"repo": "acme/harbor", "variant": "Harbor-8B"}),
+        json!({"repo": "/root/checkpoints/x"}),
+        json!({"repo": "../x"}),
+        json!({"variant": "/root/checkpoints"}),
+    ] {
+        place.failed("check_load", wrong);
+    }
+    assert_eq!(place.fake.loads.lock().unwrap().len(), 2);
+}
