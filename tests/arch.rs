@@ -10,7 +10,7 @@ const BOTTOM: [&str; 4] = ["config", "git", "theme", "util"];
 const ROOMS: [&str; 8] = ["harness", "hub", "learn", "lint", "port", "pr", "session", "source"];
 
 /// Imports between rooms beyond each other's `data`, each with its reason.
-const ALLOWED: [(&str, &str, &str); 14] = [
+const ALLOWED: [(&str, &str, &str); 17] = [
     ("tools", "source", "tools serve the rooms to the model"),
     ("tools", "hub", "tools serve the rooms to the model"),
     ("tools", "port", "tools serve the rooms to the model"),
@@ -18,6 +18,9 @@ const ALLOWED: [(&str, &str, &str); 14] = [
     ("tools", "lint", "tools serve the rooms to the model"),
     ("lint", "source", "rules judge the trees that source parses, beside the ports that it ranks"),
     ("agent", "tools", "the agent runs tools through the registry"),
+    ("mcp", "tools", "the same registry, for other agents"),
+    ("mcp", "agent::recipe", "fragments are served as prompts"),
+    ("mcp", "agent::approval", "what the person agreed to at the start, as an approved edit"),
     ("pr", "git::acts", "the one room that may stage, commit and push"),
     ("app", "agent::machine", "the conversation's pure state machine is part of the state"),
     ("app", "agent::manual", "the manual provider's text is made purely"),
@@ -42,12 +45,13 @@ const IMPURE: [&str; 11] = [
 ];
 
 /// Names that one place alone may use: (path prefix, where, why).
-const ONLY_IN: [(&str, &[&str], &str); 9] = [
+const ONLY_IN: [(&str, &[&str], &str); 10] = [
     ("git2", &["git"], "git is the only place naming git2"),
     ("hf_hub", &["hub"], "one client of a Hub"),
     ("async_openai", &["agent::client"], "one client, nowhere else"),
     ("landlock", &["util::sandbox"], "one sandbox"),
     ("seccompiler", &["util::sandbox"], "one sandbox"),
+    ("rmcp", &["mcp"], "one server"),
     ("crossterm", &["runtime"], "app and ui know no terminal"),
     ("tokio::spawn", &["runtime::jobs", "session"], "jobs start in one place, with an id and a token"),
     ("tree_sitter", &["source"], "parsing is the source room's"),

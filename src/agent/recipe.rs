@@ -109,6 +109,11 @@ impl Recipe {
         Ok(Self(fragments))
     }
 
+    /// Gives all of them, in order of name.
+    pub fn all(&self) -> impl Iterator<Item = &Fragment> {
+        self.0.values()
+    }
+
     /// Chooses what these config keys call for, in order of name.
     pub fn choose<'a>(&'a self, keys: &'a BTreeSet<String>) -> impl Iterator<Item = &'a Fragment> {
         self.0.values().filter(move |fragment| match &fragment.when {

@@ -25,6 +25,7 @@ mod job;
 mod known;
 mod ledger;
 mod lint;
+mod mcp;
 mod model;
 mod name;
 mod open;
@@ -34,6 +35,7 @@ mod sandbox;
 mod sessions;
 mod setup;
 mod site;
+mod skill;
 mod source;
 mod task;
 
@@ -151,6 +153,10 @@ enum Command {
     Download(download::Args),
     /// What a checkpoint holds and needs, from its headers alone: tensors, dtypes, memory
     Inventory(inventory::Args),
+    /// Serve the tools to another agent, over the Model Context Protocol on stdin and stdout
+    Mcp(mcp::Args),
+    /// Write what an agent needs to use this program: an Agent Skill
+    Skill(skill::Args),
     /// Measure on this machine
     Bench(bench::Args),
     #[command(name = "__sandbox", hide = true)]
@@ -185,6 +191,7 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Resume(args)) => {
             sessions::resume(sessions::ResumeArgs { configs: with(args.configs), ..args }, &common)
         }
+        Some(Command::Mcp(args)) => mcp::run(mcp::Args { configs: with(args.configs), ..args }, &common),
         Some(Command::Lint(args)) => lint::run(lint::Args { configs: with(args.configs), ..args }, &common),
         Some(_) if !configs.is_empty() => {
             Err(Report::new(Blame::User, "--config before this subcommand means nothing")
@@ -208,6 +215,7 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Code(args)) => code::run(args, &common),
         Some(Command::Ledger(args)) => ledger::run(args, &common),
         Some(Command::Download(args)) => download::run(args, &common),
+        Some(Command::Skill(args)) => skill::run(args, &common),
         Some(Command::Sandbox(args)) => sandbox::run(args),
         Some(Command::Panic) => open::panic(&common),
         Some(Command::Job(args)) => job::run(args, &common),

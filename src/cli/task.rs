@@ -1,6 +1,7 @@
 //! Runs a room's async function from the command line. Ctrl-C and SIGTERM cancel it and wait for its clean end; a
 //! second one drops it, which kills its processes.
 
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -8,9 +9,29 @@ use crate::util::blame::{Blame, Report};
 
 /// Runs to the end, or until it has been interrupted twice.
 pub fn run<T>(work: impl AsyncFnOnce(CancellationToken) -> Result<T, Report>) -> Result<T, Report> {
-    let failed = |error: std::io::Error| Report::new(Blame::Environment, format!("cannot start: {error}"));
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
+    on(&started()?, work)
+}
+
+/// Runs work that reads standard input. A read that waits for a line cannot be called off, and is not waited for.
+pub fn run_on_stdin<T>(work: impl AsyncFnOnce(CancellationToken) -> Result<T, Report>) -> Result<T, Report> {
+    let runtime = started()?;
+    let done = on(&runtime, work);
+    runtime.shutdown_background();
+    done
+}
+
+fn failed(error: std::io::Error) -> Report {
+    Report::new(Blame::Environment, format!("cannot start: {error}"))
+}
+
+fn started() -> Result<Runtime, Report> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)
+}
+
+fn on<T>(
+    runtime: &Runtime,
+    work: impl AsyncFnOnce(CancellationToken) -> Result<T, Report>,
+) -> Result<T, Report> {
     runtime.block_on(async {
         let cancel = CancellationToken::new();
         let mut interrupts = Interrupts::listen().map_err(failed)?;

@@ -15,6 +15,7 @@ mod input;
 pub mod jobs;
 mod keyboard;
 mod log;
+pub mod mcp;
 pub mod models;
 mod plain;
 pub mod recordings;
@@ -25,4 +26,5 @@ mod tools;
 pub mod variants;
 
 pub use demo::{DemoOptions, Mode};
+pub use log::start as log_to_file;
 pub use start::{Options, Start, run};

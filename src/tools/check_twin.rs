@@ -1,4 +1,4 @@
-//! `check_twin`: the harness's verdict on the port as it stands, on the session's variants like the harness pane.
+//! `check_twin`: the harness's verdict on the port as it stands, on the class's defaults or the session's variants.
 
 use futures::FutureExt;
 use serde::Deserialize;

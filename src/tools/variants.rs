@@ -16,11 +16,11 @@ use crate::util::text::one_line;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "Written")]
 pub enum Variants {
-    /// Those of the session; the class's defaults where it has none.
-    #[default]
-    All,
     /// The config class's own defaults.
+    #[default]
     Defaults,
+    /// Those of the session; the class's defaults where it has none.
+    All,
     Named(Vec<String>),
 }
 
@@ -46,7 +46,7 @@ impl From<Written> for Variants {
 pub fn schema() -> Value {
     json!({
         "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
-        "description": "Names as config_diff shows them, or `all` (when left out), or `defaults`: the config class alone",
+        "description": "`defaults` (when left out): the config class alone; `all`: every config of the session; or names as config_diff shows them",
     })
 }
 

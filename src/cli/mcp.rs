@@ -1,0 +1,54 @@
+//! `mlxport mcp`.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::check::family::existing;
+use super::{Common, output, task};
+use crate::agent::recipe::Recipe;
+use crate::mcp::{Edits, Server, serve};
+use crate::runtime::mcp::McpRooms;
+use crate::util::blame::Report;
+
+/// Flags of `mlxport mcp`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The model type of all calls [default: each call names its own]
+    #[arg(value_name = "MODEL_TYPE")]
+    pub model_type: Option<String>,
+    /// A released config.json of the architecture; may be repeated
+    #[arg(long = "config", value_name = "FILE")]
+    pub configs: Vec<PathBuf>,
+    /// Let the agent write the port and its test without asking; never a shared file
+    #[arg(long)]
+    pub allow_edits: bool,
+}
+
+/// Serves the tools until the client closes standard input.
+pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
+    let settings = common.settings()?;
+    crate::runtime::log_to_file(&settings);
+    let recipe = Recipe::load(&settings.home.value.root().join("prompts/recipe"));
+    let recipe = recipe.map_err(|error| Report::from(&error))?;
+    let configs =
+        args.configs.iter().map(|path| existing(path, "the config")).collect::<Result<Vec<_>, _>>()?;
+    if let Some(name) = &args.model_type {
+        crate::tools::paths::Writable::new(name).map_err(|error| Report::from(&error))?;
+    }
+    if std::io::stdin().is_terminal() {
+        output::progress(
+            "this speaks the Model Context Protocol on stdin and stdout, to an agent's client that starts it",
+        );
+        output::progress("for example: claude mcp add mlxport -- mlxport mcp MODEL_TYPE; Ctrl-C ends it");
+    }
+    let server = Server {
+        rooms: Arc::new(McpRooms::new(settings, &configs)),
+        model_type: args.model_type,
+        edits: if args.allow_edits { Edits::Own } else { Edits::No },
+        recipe,
+    };
+    task::run_on_stdin(async |cancel| serve(server, cancel).await)?;
+    Ok(ExitCode::SUCCESS)
+}
