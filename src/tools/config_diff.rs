@@ -86,7 +86,8 @@ fn told(args: &Args, matrix: &Matrix) -> Told {
     let mut rows: Vec<&Row> = matrix.rows.iter().filter(wanted).collect();
     rows.sort_by_key(|row| (row.flag.is_none(), !row.differs));
     let names: Vec<String> = matrix.variants.iter().map(|variant| one_line(&variant.name)).collect();
-    let mut text = format!("{} variants: {}\n", names.len(), bound::list(&names, 40));
+    let noun = if names.len() == 1 { "variant" } else { "variants" };
+    let mut text = format!("{} {noun}: {}\n", names.len(), bound::list(&names, 40));
     let _ = writeln!(text, "{}", matrix.origin);
     let mut shown = 0;
     for row in rows.iter().take(MOST) {
