@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from mlxport_harness.checks import judged
 from mlxport_harness.reference import names
-from mlxport_harness.twin import align, complete, mends, portfacts, proposals, shrink
+from mlxport_harness.twin import align, complete, mends, portfacts, proposals, shrink, target
 from mlxport_harness.twin.proposals import About, Refusal
 
 TEXT = {"model_type": "llama", "hidden_size": 2048, "num_hidden_layers": 4, "num_attention_heads": 16}
@@ -124,6 +124,16 @@ def test_a_tower_that_ends_in_the_same_names_is_not_taken_for_the_text():
     missing = {f"language_model.model.layers.{i}.up.weight": [2, 2] for i in range(3)}
     steps = next(proposals._moved(missing, {**tower, **text}))[0]["weights"]
     assert [step["from"] for step in steps] == [r"^model\.language_model\."]
+
+
+def test_the_architecture_of_released_files_says_which_port_a_type_has():
+    assert target.port_name("bailing_hybrid") == "bailing_moe_v3"
+    assert target.port_name("mistral") == "llama"
+    try:
+        shrink.use(False, None)
+        assert target.port_name("bailing_hybrid") == "bailing_hybrid"
+    finally:
+        shrink.use(True, None)
 
 
 def test_a_part_that_was_renamed_is_found_beside_names_that_stay_unknown():

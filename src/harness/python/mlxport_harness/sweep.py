@@ -18,6 +18,7 @@ from mlxport_harness import SCHEMA, states
 from mlxport_harness.checks.verdict import record
 from mlxport_harness.errors import Failure
 from mlxport_harness.stagechild import record_reference
+from mlxport_harness.twin.target import port_name
 from mlxport_harness.wire import plain
 
 if TYPE_CHECKING:
@@ -87,10 +88,8 @@ def composite_types() -> list[str]:
 def port_file(model_type: str) -> Path:
     """Where mlx-lm would have the port of a type."""
     import mlx_lm
-    from mlx_lm.utils import MODEL_REMAPPING
 
-    models = Path(next(iter(mlx_lm.__path__))) / "models"
-    return models / f"{MODEL_REMAPPING.get(model_type, model_type)}.py"
+    return Path(next(iter(mlx_lm.__path__))) / "models" / f"{port_name(model_type)}.py"
 
 
 def text_types() -> tuple[list[str], dict[str, str]]:

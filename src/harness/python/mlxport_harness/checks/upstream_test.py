@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlxport_harness.checks import Check
 from mlxport_harness.checks.verdict import record
 from mlxport_harness.errors import Failure
+from mlxport_harness.twin.target import port_name
 
 if TYPE_CHECKING:
     from mlxport_harness.view import View
@@ -44,8 +45,8 @@ def run(view: View) -> list[dict[str, Any]]:
         text = "mlx-lm's release ships no tests. Give a checkout with --checkout FOLDER."
         return [_record("not_applicable", text, "no_checkout")]
     path = Path(checkout) / FILE
-    names = {view.target.port_path.stem, _module(view.target.model_type)}
-    module = _module(view.target.model_type)
+    names = {view.target.port_path.stem, port_name(view.target.model_type)}
+    module = port_name(view.target.model_type)
     try:
         source = path.read_text()
         found = entry(source, names)
@@ -196,12 +197,6 @@ def _calls_runner(tests: list[ast.FunctionDef], name: str) -> bool:
 def _lenient(node: ast.stmt) -> ast.stmt:
     missing = ast.Name("ImportError", ast.Load())
     return ast.Try([node], [ast.ExceptHandler(missing, None, [ast.Pass()])], [], [])
-
-
-def _module(model_type: str) -> str:
-    from mlx_lm.utils import MODEL_REMAPPING
-
-    return MODEL_REMAPPING.get(model_type, model_type)
 
 
 def _record(verdict: str, text: str, key: str, **extras: Any) -> dict[str, Any]:

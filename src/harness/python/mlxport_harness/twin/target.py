@@ -142,12 +142,18 @@ def _port_path(model_type: str, given: str | None) -> tuple[Path, bool]:
     spec = importlib.util.find_spec("mlx_lm")
     if spec is None or not spec.submodule_search_locations:
         raise Failure("environment", "mlx-lm is not installed in this environment.", "Run `mlxport setup`.")
-    from mlx_lm.utils import MODEL_REMAPPING
-
-    folder = Path(next(iter(spec.submodule_search_locations))) / "models"
-    path = folder / f"{MODEL_REMAPPING.get(model_type, model_type)}.py"
+    path = Path(next(iter(spec.submodule_search_locations))) / "models" / f"{port_name(model_type)}.py"
     if not path.is_file():
         raise Failure(
             "user", f"mlx-lm has no port of {model_type}.", "Give the port's file with --port FILE."
         )
     return path, False
+
+
+def port_name(model_type: str) -> str:
+    """The module that mlx-lm takes: by the architecture of released files where a type has several."""
+    from mlx_lm import utils
+
+    architecture = rules()["types"].get(model_type, {}).get("architecture")
+    found = getattr(utils, "MODEL_ARCHITECTURE_REMAPPING", {}).get((model_type, architecture))
+    return str(found or utils.MODEL_REMAPPING.get(model_type, model_type))
