@@ -87,7 +87,11 @@ fn inline(value: &Value, depth: usize) -> Option<String> {
         Value::Null => "None".into(),
         Value::Bool(true) => "True".into(),
         Value::Bool(false) => "False".into(),
-        Value::Number(number) => number.to_string(),
+        // Upstream writes an epsilon as 1e-5.
+        Value::Number(number) => match number.as_f64() {
+            Some(small) if small != 0.0 && small.abs() < 1e-3 => format!("{small:e}"),
+            _ => number.to_string(),
+        },
         Value::String(text) => quoted(text),
         Value::Array(items) => {
             let items: Option<Vec<String>> = items.iter().map(|item| inline(item, depth + 1)).collect();
