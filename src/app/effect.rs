@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Millis;
 use super::job::JobId;
 use super::pane::{chat, configs, harness, pr, source};
-use super::setup;
+use super::{models, setup};
 use crate::session::data::Entry;
 
 /// Something for the runtime to do.
@@ -43,6 +43,7 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 pub enum Job {
     Setup(setup::Job),
+    Models(models::Job),
     Chat(chat::Job),
     Source(source::Job),
     Harness(harness::Job),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Millis;
+use super::models::Role;
 use super::pane::PaneId;
 
 /// A job's number; never used twice in a run.
@@ -14,6 +15,10 @@ pub struct JobId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum JobKind {
     Setup,
+    /// What the model picker asks for.
+    Models,
+    /// Takes up a role's model from an earlier run.
+    Model(Role),
     /// A streaming answer of the model.
     Stream,
     /// The second reader: its preparation, its stream, its calls, by number.
@@ -48,7 +53,7 @@ impl JobKind {
     /// The pane that is told when a job of this kind ends.
     pub fn pane(self) -> Option<PaneId> {
         match self {
-            Self::Setup => None,
+            Self::Setup | Self::Models | Self::Model(_) => None,
             Self::Stream
             | Self::Tool(_)
             | Self::WatchEdit

@@ -17,6 +17,7 @@ pub mod job;
 pub mod key;
 pub mod keymap;
 pub mod layout;
+pub mod models;
 pub mod msg;
 pub mod overlay;
 pub mod pane;

@@ -6,7 +6,7 @@ use super::keymap::Keymap;
 use super::layout::{self, Choice, Layout};
 use super::overlay::Overlay;
 use super::pane::{PaneId, Panes};
-use super::{Millis, setup};
+use super::{Millis, models, setup};
 
 /// The whole state. Changes only inside `update`.
 #[derive(Debug, Default)]
@@ -22,6 +22,7 @@ pub struct State {
     pub facts: Facts,
     pub jobs: Jobs,
     pub setup: setup::State,
+    pub models: models::State,
     pub panes: Panes,
     /// When Ctrl-C was pressed last; a second one soon after quits.
     pub last_interrupt: Option<Millis>,
@@ -63,6 +64,7 @@ impl State {
             "layout": self.choice,
             "model_type": self.facts.model_type,
             "configs": self.facts.configs,
+            "models": self.models.save(),
             "played": self.facts.demo.as_ref().map(|demo| demo.played),
         });
         let panes = PaneId::ALL.map(|pane| (pane.title().to_lowercase(), self.panes.get(pane).save()));

@@ -70,11 +70,11 @@ impl Turn<'_> {
     /// Runs a closure with the parts of the state that a pane may touch.
     fn with<T>(&mut self, pane: PaneId, run: impl FnOnce(&mut Parts<'_>, &mut Ctx<'_>) -> T) -> T {
         let size = self.state.inner_size(pane);
-        let State { facts, jobs, setup, panes, focus, .. } = &mut *self.state;
+        let State { facts, jobs, setup, models, panes, focus, .. } = &mut *self.state;
         facts.focus = *focus;
         let (now, effects, posts) = (self.now, &mut self.effects, &mut self.posts);
         let mut ctx = Ctx { now, size, facts, jobs, effects, posts };
-        run(&mut Parts { setup, panes }, &mut ctx)
+        run(&mut Parts { setup, models, panes }, &mut ctx)
     }
 
     fn on_pane<T>(&mut self, pane: PaneId, run: impl FnOnce(&mut dyn Pane, &mut Ctx<'_>) -> T) -> T {
@@ -86,6 +86,7 @@ impl Turn<'_> {
             PaneMsg::Focus(pane) => self.focus(pane),
             PaneMsg::Act(action) => self.act(action),
             PaneMsg::Setup(msg) => self.with(PaneId::Chat, |parts, ctx| parts.setup.on(msg, ctx)),
+            PaneMsg::Models(msg) => self.with(PaneId::Chat, |parts, ctx| parts.models.on(msg, ctx)),
             PaneMsg::Chat(msg) => self.with(PaneId::Chat, |parts, ctx| parts.panes.chat.on(msg, ctx)),
             PaneMsg::Source(msg) => self.with(PaneId::Source, |parts, ctx| parts.panes.source.on(msg, ctx)),
             PaneMsg::Harness(msg) => {
@@ -127,6 +128,9 @@ impl Turn<'_> {
             }
             return;
         }
+        if self.state.models.shown {
+            return self.with(PaneId::Chat, |parts, ctx| parts.models.key(key, ctx));
+        }
         let focus = self.state.focus;
         let contexts = self.state.contexts(focus);
         // While text is typed, a plain character is text unless the pane's present contexts bind it.
@@ -145,6 +149,9 @@ impl Turn<'_> {
     fn paste(&mut self, text: &str) {
         if let Some(open) = &mut self.state.overlay {
             return open.paste(text);
+        }
+        if self.state.models.shown {
+            return self.state.models.paste(text);
         }
         self.on_pane(self.state.focus, |pane, ctx| pane.paste(text, ctx));
     }
@@ -179,6 +186,7 @@ impl Turn<'_> {
             Global::Help => self.open(overlay::Kind::Help),
             Global::Palette => self.open(overlay::Kind::Palette),
             Global::Escape => self.escape(),
+            Global::Models => self.with(PaneId::Chat, |parts, ctx| parts.models.open(ctx)),
             Global::Setup => self.with(PaneId::Chat, |parts, ctx| parts.setup.start(ctx)),
             Global::NextRecorded => self.effects.push(Effect::NextRecorded),
             Global::Redraw => self.effects.push(Effect::Redraw),
@@ -236,6 +244,9 @@ impl Turn<'_> {
     }
 
     fn ended(&mut self, kind: JobKind, result: Result<(), Report>) {
+        if let JobKind::Models | JobKind::Model(_) = kind {
+            return self.with(PaneId::Chat, |parts, ctx| parts.models.ended(result, ctx));
+        }
         match kind.pane() {
             None => self.with(PaneId::Chat, |parts, ctx| parts.setup.ended(result, ctx)),
             Some(pane) => self.on_pane(pane, |pane, ctx| pane.ended(kind, result, ctx)),
@@ -255,6 +266,8 @@ impl Turn<'_> {
             if facts.configs.is_empty() {
                 facts.configs = serde_json::from_value(part("configs")).unwrap_or_default();
             }
+            let chosen = part("models");
+            self.with(PaneId::Chat, |parts, ctx| parts.models.restore(chosen, ctx));
             self.state.relayout();
         }
         for pane in PaneId::ALL {
@@ -278,5 +291,6 @@ impl Turn<'_> {
 /// What a pane's update may touch besides its [`Ctx`].
 pub(super) struct Parts<'a> {
     pub setup: &'a mut super::setup::State,
+    pub models: &'a mut super::models::State,
     pub panes: &'a mut super::pane::Panes,
 }

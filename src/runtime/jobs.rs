@@ -6,6 +6,7 @@ mod configs;
 mod discover;
 mod edits;
 mod harness;
+mod models;
 pub mod pr;
 mod reader;
 mod setup;
@@ -118,6 +119,7 @@ impl JobTable {
         self.spawn(id, move |sink, cancel| async move {
             match job {
                 Job::Setup(job) => setup::run(job, services, sink, cancel).await,
+                Job::Models(job) => models::run(job, services, sink, cancel).await,
                 Job::Chat(job) => chat::run(job, services, sink, cancel).await,
                 Job::Source(job) => source::run(job, services, sink, cancel).await,
                 Job::Harness(job) => harness::run(job, services, sink, cancel).await,

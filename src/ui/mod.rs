@@ -5,6 +5,7 @@
 //! border, title and tab are drawn here; a pane gets only the cells inside.
 
 pub mod frame;
+pub mod models;
 pub mod overlay;
 pub mod pane;
 pub mod setup;
@@ -52,7 +53,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, view: &mut ViewCache, theme: &
         if area.width == 0 || area.height == 0 {
             continue;
         }
-        let focused = *pane == state.focus && state.overlay.is_none();
+        let focused = *pane == state.focus && state.overlay.is_none() && !state.models.shown;
         let mut canvas = Canvas { frame, area: rect(area), theme, state, focused };
         match pane {
             PaneId::Chat => pane::chat::draw(&mut canvas, &state.panes.chat, &mut view.chat),
@@ -65,6 +66,9 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, view: &mut ViewCache, theme: &
     frame::hints(frame, rect(layout.hints), state, theme);
     if state.setup.shown {
         setup::draw(frame, state, theme);
+    }
+    if state.models.shown {
+        models::draw(frame, &state.models, theme);
     }
     if let Some(open) = &state.overlay {
         overlay::draw(frame, open, theme);

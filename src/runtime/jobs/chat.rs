@@ -48,7 +48,7 @@ pub(super) async fn run(
     }
 }
 
-fn load(services: &Services, sink: &JobSink) -> Result<(), Report> {
+pub(super) fn load(services: &Services, sink: &JobSink) -> Result<(), Report> {
     let connected = services.connected()?;
     let prompts =
         Prompts::load(&services.home().root().join("prompts")).map_err(|error| Report::from(&error))?;
