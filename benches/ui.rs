@@ -10,6 +10,9 @@ mod pty;
 #[path = "ui/configs.rs"]
 mod configs;
 
+#[path = "ui/stream.rs"]
+mod stream;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -29,6 +32,7 @@ fn main() {
     repaint(&mut pty);
     println!("memory: {:.0} MB resident", resident(pty.pid()));
     configs::run();
+    stream::run();
 }
 
 fn ready(home: &Path) -> Pty {

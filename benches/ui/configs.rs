@@ -86,7 +86,7 @@ fn walk_through(app: &mut State, name: &str, size: (u16, u16), keys: &[&str]) {
     print(&format!("{name}: frame"), &mut frames, "goal: p50 2, p99 5");
 }
 
-fn print(name: &str, times: &mut [Duration], goal: &str) {
+pub fn print(name: &str, times: &mut [Duration], goal: &str) {
     times.sort_unstable();
     let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)].as_secs_f64() * 1e3;
     println!("{name}: p50 {:.2}, p99 {:.2} ms ({goal}; n = {})", at(50), at(99), times.len());

@@ -85,7 +85,7 @@ pub const GLOBAL: &[Binding] = &[
     row("app.palette", "Palette", &["ctrl-p"], ("", 92), Action::Global(Global::Palette)),
     row("app.help", "Help", &["?", "f1"], ("", 95), Action::Global(Global::Help)),
     row("app.escape", "Close the top layer", &["esc"], ("", 0), Action::Global(Global::Escape)),
-    row("app.model", "Choose the model", &["alt-m"], ("", 0), Action::Global(Global::Models)),
+    row("app.model", "Choose the model", &["f4"], ("", 0), Action::Global(Global::Models)),
     row("app.setup", "Set up the workspace", &[], ("", 0), Action::Global(Global::Setup)),
     row("app.recorded", "Play the recorded step", &["f8"], ("demo", 1), Action::Global(Global::NextRecorded)),
     row("app.redraw", "Draw the screen again", &["ctrl-l"], ("", 0), Action::Global(Global::Redraw)),

@@ -329,7 +329,7 @@ mod tests {
     fn opened() -> App {
         let mut app = App::default();
         update(&mut app, 0, AppMsg::Resize(80, 24));
-        update(&mut app, 0, AppMsg::Key("alt-m".parse().expect("a key")));
+        update(&mut app, 0, AppMsg::Key("f4".parse().expect("a key")));
         let profiles = vec![
             profile("router", None, true),
             profile("work", Some("coder"), true),
@@ -413,7 +413,7 @@ mod tests {
         let effects = update(&mut app, 0, AppMsg::Key(Key::plain(Code::Esc)));
         assert!(matches!(effects[..], [Effect::Cancel(_)]), "{effects:?}");
         assert!(!app.models.shown);
-        press(&mut app, "alt-m ctrl-t");
+        press(&mut app, "f4 ctrl-t");
         assert_eq!(app.models.waiting.as_deref(), Some("testing router"));
         let id = *app.jobs.running().last().expect("a job").0;
         let report = Report::new(crate::util::blame::Blame::User, "no key");

@@ -70,13 +70,15 @@ fn role_line<'a>(picker: &State, role: Role, width: usize, theme: &Theme) -> Lin
 
 fn row_line<'a>(row: &Row<'_>, selected: bool, width: usize, theme: &Theme) -> Line<'a> {
     let base = if selected { theme.selected } else { theme.text };
+    // Readable without colour.
+    let mark = if selected { "▸" } else { " " };
     let (left, right, style) = match row {
         Row::Profile(profile) => {
             let model = profile.model.as_deref().map_or(String::new(), |model| format!(" · {model}"));
-            let left = format!(" {:<13} {}{}", profile.name, profile.place, model);
+            let left = format!("{mark}{:<13} {}{}", profile.name, profile.place, model);
             (left, profile.key.clone(), if profile.key_missing { theme.warn } else { theme.dim })
         }
-        Row::Model(_, model) => (format!("     {}", model.id), model.said.clone(), theme.dim),
+        Row::Model(_, model) => (format!("{mark}    {}", model.id), model.said.clone(), theme.dim),
     };
     let right = truncate(&one_line(&right), width / 2);
     let left = truncate(&one_line(&left), width.saturating_sub(right.width() + 3));
@@ -125,4 +127,86 @@ fn below<'a>(picker: &State, width: usize, theme: &Theme) -> Vec<Line<'a>> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    use super::*;
+    use crate::app::models::{Chosen, Finding, Model, Msg, Profile};
+    use crate::app::update::update;
+    use crate::app::{Msg as AppMsg, PaneMsg, State as App};
+    use crate::ui::{self, ViewCache};
+
+    fn app(size: (u16, u16)) -> App {
+        let mut app = App::default();
+        let mut tell = |msg| drop(update(&mut app, 0, msg));
+        tell(AppMsg::Resize(size.0, size.1));
+        tell(AppMsg::Key("f4".parse().expect("a key")));
+        let router = Profile {
+            name: "huggingface".into(),
+            place: "https://router.huggingface.co/v1".into(),
+            key: "key: HF_TOKEN".into(),
+            sources: vec![
+                "base_url  https://router.huggingface.co/v1  [built-in profile huggingface]".into(),
+            ],
+            lists: true,
+            ..Profile::default()
+        };
+        let openai = Profile {
+            name: "openai".into(),
+            place: "https://api.openai.com/v1".into(),
+            key: "key not there".into(),
+            key_missing: true,
+            lists: true,
+            ..Profile::default()
+        };
+        let chosen = Chosen {
+            title: "work/coder".into(),
+            by: "config.toml:2 model.profile".into(),
+            ..Chosen::default()
+        };
+        let roles = vec![(Role::Port, chosen.clone()), (Role::Review, chosen)];
+        tell(AppMsg::Post(PaneMsg::Models(Msg::Profiles { profiles: vec![router, openai], roles })));
+        let models = vec![
+            Model { id: "Qwen/Qwen3-Coder\u{1b}[31m".into(), said: "262144 tokens of context, tools".into() },
+            Model { id: "zai-org/GLM-4.6".into(), said: "no tools".into() },
+        ];
+        tell(AppMsg::Post(PaneMsg::Models(Msg::Listed { profile: "huggingface".into(), models })));
+        tell(AppMsg::Key("down".parse().expect("a key")));
+        app
+    }
+
+    fn shown(app: &App) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(app.size.0, app.size.1)).expect("a terminal");
+        let theme = Theme::named("mono").expect("a theme");
+        let mut view = ViewCache::default();
+        terminal.draw(|frame| ui::draw(frame, app, &mut view, &theme)).expect("drawn");
+        let text = terminal.backend().to_string();
+        text.lines().map(|line| line.trim_matches('"').trim_end()).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn profiles_models_roles_and_sources_are_on_one_layer() {
+        insta::assert_snapshot!("models_80x24", shown(&app((80, 24))));
+        let wide = shown(&app((200, 60)));
+        assert!(wide.contains("262144 tokens of context, tools") && wide.contains("key not there"), "{wide}");
+        assert!(!wide.contains('\u{1b}'), "a model's name is untrusted");
+    }
+
+    #[test]
+    fn a_test_shows_what_failed_and_what_to_do() {
+        let mut app = app((80, 24));
+        update(&mut app, 0, AppMsg::Key("ctrl-t".parse().expect("a key")));
+        for (glyph, text, hint) in
+            [('✓', "models: 2 models", None), ('✗', "tool call: refused", Some("choose another".to_string()))]
+        {
+            let finding = Finding { glyph, text: text.into(), hint };
+            let title = "huggingface/Qwen/Qwen3-Coder\u{1b}[31m".to_string();
+            update(&mut app, 0, AppMsg::Post(PaneMsg::Models(Msg::Tested { title, finding })));
+        }
+        insta::assert_snapshot!("test_80x24", shown(&app));
+    }
 }

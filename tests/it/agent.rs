@@ -422,3 +422,193 @@ async fn a_whole_turn_with_a_refusal_a_cut_bad_calls_and_good_ones() {
     assert_eq!(said, ["go", "half", "Reading. ", unusable, "a.py", "Done.", "sure?", "Yes."]);
     assert_eq!(conversation.now_ms, 4000, "two seconds as asked, then the second wait of our own");
 }
+
+#[tokio::test]
+async fn a_request_that_is_too_long_is_known_in_the_words_of_every_server() {
+    let error = |message: &str, code: &str| {
+        json!({"error": {"message": message, "type": code, "code": code}}).to_string()
+    };
+    let cases = [
+        // OpenAI, and vLLM before and after its rewording.
+        (400, error("This model's maximum context length is 8192 tokens. However, your messages resulted in 9001 tokens.", "context_length_exceeded")),
+        (400, error("This model's maximum context length is 8192 tokens. However, you requested 9000 tokens (8000 in the messages, 1000 in the completion). Please reduce the length of the messages or completion.", "BadRequestError")),
+        (400, json!({"object": "error", "message": "The decoder prompt (length 9000) is longer than the maximum model length of 8192. Make sure that `max_model_len` is no smaller than the number of text tokens.", "type": "BadRequestError", "code": 400}).to_string()),
+        // llama.cpp: by type, and in an older version as a 500.
+        (400, json!({"error": {"code": 400, "message": "the request exceeds the available context size, try increasing it", "type": "exceed_context_size_error", "n_prompt_tokens": 9000, "n_ctx": 4096}}).to_string()),
+        (500, json!({"error": {"code": 500, "message": "context size exceeded", "type": "server_error"}}).to_string()),
+        // Ollama.
+        (400, json!({"error": {"message": "the input length exceeds the context length", "type": "invalid_request_error"}}).to_string()),
+        // The Hugging Face router passes on what its providers say: TGI, Groq, Gemini's and Anthropic's wording.
+        (422, json!({"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens and 512 `max_new_tokens`", "error_type": "validation"}).to_string()),
+        (422, json!({"error": "Input validation error: `inputs` must have less than 4095 tokens. Given: 5000"}).to_string()),
+        (400, error("Please reduce the length of the messages or completion.", "invalid_request_error")),
+        (400, error("The input token count (1050000) exceeds the maximum number of tokens allowed (1048576).", "INVALID_ARGUMENT")),
+        (400, error("prompt is too long: 205000 tokens > 200000 maximum", "invalid_request_error")),
+        (413, "Payload Too Large".to_string()),
+    ];
+    for (status, body) in cases {
+        let kind = if body.starts_with('{') { "application/json" } else { "text/plain" };
+        let events = play(Play::body(status, kind, &body)).await;
+        assert_eq!(failure(&events).kind, FailureKind::ContextOverflow, "{body}");
+    }
+    let inside = json!({"error": {"code": 400, "message": "the request exceeds the available context size"}})
+        .to_string();
+    let events = play(Play::events(&[&chunk(&json!({"content": "a"}), None), &inside])).await;
+    assert_eq!(failure(&events).kind, FailureKind::ContextOverflow);
+    // A limit of tokens a minute is no length, and a broken server no prompt.
+    let minute =
+        Play::body(429, "application/json", &error("Rate limit: too many tokens per minute", "tokens"));
+    assert_eq!(failure(&play(minute).await).kind, FailureKind::RateLimit { retry_after_ms: None });
+    let broken = Play::body(500, "application/json", &error("internal error", "server_error"));
+    assert_eq!(failure(&play(broken).await).kind, FailureKind::Server { retry_after_ms: None });
+}
+
+#[tokio::test]
+async fn counts_come_in_a_chunk_of_their_own_in_the_last_or_in_each_and_choices_may_be_empty() {
+    let count = |prompt: u64, out: u64| json!({"prompt_tokens": prompt, "completion_tokens": out, "total_tokens": prompt + out});
+    let filtered = json!({"choices": [], "prompt_filter_results": [{"prompt_index": 0}]}).to_string();
+    let in_last = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": count(7, 2), "timings": {}}).to_string();
+    let in_each = |text: &str, out: u64| {
+        json!({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}], "usage": count(7, out)}).to_string()
+    };
+    let streams = [
+        vec![filtered, chunk(&json!({"content": "ab"}), None), in_last.clone()],
+        vec![in_each("a", 1), in_each("b", 2), chunk(&json!({}), Some("stop"))],
+        vec![
+            chunk(&json!({"content": "ab"}), Some("stop")),
+            json!({"choices": [], "usage": count(7, 2)}).to_string(),
+        ],
+        vec![chunk(&json!({"content": "ab"}), Some("stop")), json!({"usage": count(7, 2)}).to_string()],
+    ];
+    for lines in streams {
+        let lines: Vec<&str> = lines.iter().map(String::as_str).chain(["[DONE]"]).collect();
+        let expected = vec![StreamEvent::Opened, text("ab"), finished(FinishReason::Stop, Some((7, 2)))];
+        assert_eq!(play(Play::events(&lines)).await, expected, "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn reasoning_under_any_name_comes_before_the_words_and_the_call() {
+    for name in ["reasoning_content", "reasoning", "thinking"] {
+        let asked = json!({"index": 0, "id": "a", "function": {"name": "read", "arguments": "{}"}});
+        let deltas = [
+            json!({name: "I "}),
+            json!({name: "look."}),
+            json!({"content": "Reading."}),
+            json!({"tool_calls": [asked]}),
+        ];
+        let thought = StreamEvent::Reasoning { delta: "I look.".into() };
+        let expected = vec![
+            StreamEvent::Opened,
+            thought,
+            text("Reading."),
+            call(0, Some("a"), "{}"),
+            finished(FinishReason::ToolCalls, None),
+        ];
+        assert_eq!(play(Play::deltas(&deltas, "tool_calls")).await, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_accepts_and_says_nothing_at_all_is_noticed() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/v1", listener.local_addr().expect("an address"));
+    let timeouts = Timeouts { first_byte: Duration::from_millis(300), ..Timeouts::default() };
+    let endpoint = Endpoint::new(&url, None).expect("a good endpoint").timeouts(timeouts);
+    let client = ChatClient::new(endpoint).expect("a client");
+    let accept = async {
+        let (socket, _) = listener.accept().await.expect("a connection");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        drop(socket);
+    };
+    let events = tokio::select! {
+        events = stream(&client, request()) => events,
+        () = accept => panic!("nobody noticed"),
+    };
+    assert_eq!(failure(&events).kind, FailureKind::Stalled);
+}
+
+#[tokio::test]
+async fn a_wait_asked_for_as_a_date_is_counted_down_and_the_person_need_not_wait() {
+    let at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(90);
+    let date = at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let plays = vec![
+        Play::body(429, "text/plain", "slow down").header("retry-after", &date),
+        Play::body(503, "text/plain", "busy").header("retry-after", "40"),
+        Play::deltas(&[json!({"content": "Here."})], "stop"),
+    ];
+    let server = Server::start(None, plays).await;
+    let mut conversation = Conversation::new(&server);
+    let step = async |conversation: &mut Conversation, now: u64, input: Input| {
+        conversation.now_ms = now;
+        for output in conversation.machine.step(now, input) {
+            if let Output::OpenStream { stream: number, request } = output {
+                for event in stream(&conversation.client, request).await {
+                    conversation.machine.step(now, Input::Stream { stream: number, event });
+                }
+            }
+        }
+    };
+    step(&mut conversation, 1_000, Input::User("go".into())).await;
+    let until = conversation.machine.wake_at_ms().expect("a countdown");
+    assert!((86_000..=91_000).contains(&until), "{until}");
+    // A tick before its time asks nobody; "retry now" does.
+    step(&mut conversation, 5_000, Input::Tick).await;
+    assert_eq!(server.requests().len(), 1);
+    step(&mut conversation, 6_000, Input::Retry).await;
+    assert_eq!((server.requests().len(), conversation.machine.wake_at_ms()), (2, Some(46_000)));
+    step(&mut conversation, 46_000, Input::Tick).await;
+    assert_eq!(conversation.machine.state(), &State::Idle);
+    assert_eq!(server.problems(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_server_refuses_what_strict_servers_refuse() {
+    let tool = |name: &str, schema: Value| ToolSpec {
+        name: name.into(),
+        description: "Reads.".into(),
+        schema,
+        approval: Approval::Auto,
+    };
+    let calls = |id: &str| {
+        Message::assistant("").calling(vec![mlxport::agent::data::ToolCall {
+            id: id.into(),
+            name: "read".into(),
+            arguments: "{}".into(),
+        }])
+    };
+    let of = |messages: Vec<Message>| ChatRequest { messages, ..request() };
+    let with = |tools: Vec<ToolSpec>| ChatRequest { tools, ..request() };
+    let user = || Message::user("hi");
+    let cases = [
+        (of(vec![Message::assistant("hello"), user()]), "before the user said anything"),
+        (of(vec![user(), user()]), "the second of the user"),
+        (
+            of(vec![user(), Message::assistant("a"), Message::assistant("b"), user()]),
+            "the second of the assistant",
+        ),
+        (of(vec![user(), Message::tool("x", "1")]), "which nobody asked"),
+        (of(vec![user(), calls("a"), user()]), "leaves calls open"),
+        (
+            of(vec![user(), calls("a"), Message::tool("a", "1"), calls("a"), Message::tool("b", "1")]),
+            "which nobody asked",
+        ),
+        (of(vec![user(), calls(""), Message::tool("", "1")]), "has a bad call"),
+        (of(vec![user(), Message::assistant("done")]), "does not end with a question"),
+        (with(vec![tool("a b", json!({"type": "object", "properties": {}}))]), "tool "),
+        (with(vec![tool("read", json!({"type": "object"}))]), "tool "),
+        (
+            with(vec![tool("read", json!({"type": "object", "properties": {}, "required": ["path"]}))]),
+            "tool ",
+        ),
+        (of(vec![Message::user("my token is hf_OtherOriginToken")]), "a secret of somebody else"),
+        (of(vec![Message::user(KEY)]), "the key is beside its header"),
+    ];
+    for (request, wanted) in cases {
+        let server = Server::start(Some(KEY), Vec::new()).await.forbid("hf_OtherOriginToken");
+        let events = stream(&client(&server.base_url, Some(KEY)), request).await;
+        assert_eq!(failure(&events).kind, FailureKind::BadRequest, "{wanted}");
+        let problems = server.problems().join("; ");
+        assert!(problems.contains(wanted), "{wanted}: {problems}");
+    }
+}

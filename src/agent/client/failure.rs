@@ -85,6 +85,12 @@ pub(super) fn refused(
         402 => make(FailureKind::Auth, text, Some("the account has no credit left")),
         429 if is_quota(&object) => make(FailureKind::Auth, text, Some("the account has no credit left")),
         429 => make(FailureKind::RateLimit { retry_after_ms }, text, None),
+        // Before 404 and 5xx: servers refuse a request that is too long under any of these.
+        _ if is_overflow(&object, &said) => make(
+            FailureKind::ContextOverflow,
+            text,
+            Some("start a new session, or use a model with a longer context"),
+        ),
         404 => make(
             FailureKind::BadRequest,
             text,
@@ -101,11 +107,6 @@ pub(super) fn refused(
             )
         }
         413 => make(FailureKind::ContextOverflow, text, None),
-        _ if is_overflow(&object, &said) => make(
-            FailureKind::ContextOverflow,
-            text,
-            Some("start a new session, or use a model with a longer context"),
-        ),
         _ => make(FailureKind::BadRequest, text, None),
     }
 }
@@ -145,19 +146,28 @@ fn is_overflow(object: &Value, said: &str) -> bool {
     let code =
         object["error"]["code"].as_str().or_else(|| object["error"]["type"].as_str()).unwrap_or_default();
     let said = said.to_ascii_lowercase();
+    // OpenAI, vLLM and llama.cpp in their several versions, Ollama, LM Studio, SGLang, TGI, and what the router's
+    // providers pass on.
     let signs = [
         "context length",
         "context window",
         "context size",
         "context_length",
         "maximum context",
+        "maximum model length",
+        "max_model_len",
+        "maximum prompt length",
         "prompt is too long",
+        "prompt too long",
+        "input is too long",
         "too many tokens",
         "maximum number of tokens",
+        "reduce the length of the messages",
+        "max_new_tokens` must be <=",
+        "`inputs` must have less than",
     ];
-    code == "context_length_exceeded"
-        || code == "exceed_context_size_error"
-        || signs.iter().any(|sign| said.contains(sign))
+    let codes = ["context_length_exceeded", "exceed_context_size_error", "context_window_exceeded"];
+    codes.contains(&code) || signs.iter().any(|sign| said.contains(sign))
 }
 
 fn is_quota(object: &Value) -> bool {

@@ -86,7 +86,7 @@ fn choose(role: Role, title: &str, services: &Services, sink: &JobSink) -> Resul
 
 fn find(title: &str, services: &Services) -> Result<config::Profile, Report> {
     services.settings.profile(title).ok_or_else(|| {
-        Report::new(Blame::User, format!("there is no profile for {title}")).hint("Alt-M lists the profiles")
+        Report::new(Blame::User, format!("there is no profile for {title}")).hint("F4 lists the profiles")
     })
 }
 
