@@ -77,7 +77,7 @@ impl Bench {
         let entries = (0..EARLIER).map(|at| {
             let text =
                 format!("Message {at}: the **MLP** has no gate; `act_fn` is squared.\n\n- one\n- two\n");
-            let message = if at % 2 == 0 { Message::user(text) } else { Message::assistant(text) };
+            let message = if at.is_multiple_of(2) { Message::user(text) } else { Message::assistant(text) };
             Entry::Chat { entry: Said::Message { message } }
         });
         let earlier = Earlier {
@@ -146,7 +146,7 @@ impl Bench {
             };
             let began = Instant::now();
             self.chat(Msg::Stream { stream, event });
-            if at % 5 == 0 {
+            if at.is_multiple_of(5) {
                 self.tell(AppMsg::Key("x".parse().expect("a key")));
             }
             self.tell(AppMsg::Tick);
@@ -154,7 +154,7 @@ impl Bench {
             let drawn = self.draw();
             self.updates.push(updated);
             self.frames.push(drawn);
-            if at % 5 == 0 {
+            if at.is_multiple_of(5) {
                 self.keys.push(updated + drawn);
             }
         }
@@ -167,7 +167,7 @@ impl Bench {
 
     /// Each call comes in two pieces.
     fn call_piece(at: usize) -> StreamEvent {
-        let (slot, begins) = (at / 2, at % 2 == 0);
+        let (slot, begins) = (at / 2, at.is_multiple_of(2));
         let half = "transformers/models/".chars().cycle().take(TOKENS * 4 - 12).collect::<String>();
         let arguments = if begins { format!("{{\"path\": \"{half}") } else { format!("{half}\"}}") };
         let id = begins.then(|| format!("call-{slot}"));
