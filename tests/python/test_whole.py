@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from types import SimpleNamespace
 from typing import Any
 
 import torch
+from mlxport_harness import representative
 from mlxport_harness.checks import judged
 from mlxport_harness.reference import names
 from mlxport_harness.twin import align, complete, mends, portfacts, proposals, shrink, target
@@ -124,6 +126,14 @@ def test_a_tower_that_ends_in_the_same_names_is_not_taken_for_the_text():
     missing = {f"language_model.model.layers.{i}.up.weight": [2, 2] for i in range(3)}
     steps = next(proposals._moved(missing, {**tower, **text}))[0]["weights"]
     assert [step["from"] for step in steps] == [r"^model\.language_model\."]
+
+
+def test_a_key_that_one_spelling_has_inside_the_text_part_is_not_lacking(tmp_path):
+    said = "ModelArgs.__init__() missing 2 required positional arguments: 'rope_theta' and 'norm_topk_prob'"
+    for name, text in (("new", {}), ("legacy", {"rope_theta": 7e4})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(json.dumps({"text_config": text}))
+    assert representative.absent_keys([{"error": {"text": said}}], tmp_path) == ["norm_topk_prob"]
 
 
 def test_the_architecture_of_released_files_says_which_port_a_type_has():

@@ -27,7 +27,8 @@ def absent_keys(rows: list[dict[str, Any]], twin: Path) -> list[str]:
         return []
     known: set[str] = set()
     for path in twin.glob("*/config.json"):
-        known |= json.loads(path.read_text()).keys()
+        config = json.loads(path.read_text())
+        known |= config.keys() | (config.get("text_config") or {}).keys()
     return sorted(names - known)
 
 
