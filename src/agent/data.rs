@@ -3,6 +3,7 @@
 //! in [`machine`](super::machine), how bytes arrive in [`client`](super::client).
 
 pub mod policy;
+pub mod provenance;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

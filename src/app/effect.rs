@@ -27,6 +27,14 @@ pub enum Effect {
         path: PathBuf,
         line: usize,
     },
+    /// Open the text of a proposal in `$EDITOR`; it comes back as [`chat::Msg::Edited`].
+    EditText {
+        call_id: String,
+        /// The file's name, by which editors choose colours.
+        name: String,
+        text: String,
+        line: usize,
+    },
     /// Send a `Tick` at this moment.
     Wake(Millis),
     /// Tell the person although the terminal is not focused.

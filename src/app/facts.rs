@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::Millis;
 use super::pane::PaneId;
+use crate::agent::data::provenance::Ledger;
 
 /// How long a toast stays.
 pub const TOAST_MS: Millis = 4_000;
@@ -33,6 +34,8 @@ pub struct Facts {
     pub warnings: Vec<String>,
     /// Every text the model has said, for the Voice pane's paste guard; kept by Chat.
     pub assistant_said: Vec<String>,
+    /// Who wrote which line; kept by Chat.
+    pub provenance: Ledger,
     /// Counts for the disclosure's fact sheet; kept by Chat.
     pub counts: Counts,
 }

@@ -30,6 +30,8 @@ pub enum JobKind {
     Check,
     /// Watches the file of the edit that waits for the person.
     WatchEdit,
+    /// Puts a new port beside what it answers to.
+    Draft,
     /// Takes back a written edit.
     TakeBack,
     LoadSource,
@@ -57,6 +59,7 @@ impl JobKind {
             Self::Stream
             | Self::Tool(_)
             | Self::WatchEdit
+            | Self::Draft
             | Self::TakeBack
             | Self::Reader(_)
             | Self::Export => Some(PaneId::Chat),

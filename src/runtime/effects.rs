@@ -30,6 +30,7 @@ pub enum Acted {
     NextRecorded,
     Suspend,
     Edit { path: PathBuf, line: usize },
+    EditText { call_id: String, name: String, text: String, line: usize },
 }
 
 /// What effects act on.
@@ -68,6 +69,9 @@ impl Effects {
             },
             Effect::Copy(text) => front.sequence(&osc52(&text)),
             Effect::Edit { path, line } => return Acted::Edit { path, line },
+            Effect::EditText { call_id, name, text, line } => {
+                return Acted::EditText { call_id, name, text, line };
+            }
             Effect::Wake(at) => return Acted::Wake(at),
             Effect::Notify(text) => front.sequence(&notify(&text)),
             Effect::NextRecorded => return Acted::NextRecorded,

@@ -20,6 +20,7 @@ use crate::app::{Millis, Msg, PaneMsg, State, recorded, update};
 use crate::session::data::Live;
 use crate::session::{Redactor, Writer};
 use crate::util::blame::{Blame, Report};
+use crate::util::fs;
 
 /// An automatic demo in which nothing runs and whose next step cannot be played is given up after this long.
 const STALL_MS: Millis = 20_000;
@@ -292,6 +293,11 @@ impl EventLoop {
                 }
                 Acted::Suspend => self.suspend(),
                 Acted::Edit { path, line } => self.edit(&path, line),
+                Acted::EditText { call_id, name, text, line } => {
+                    let text = self.edit_text(&name, &text, line);
+                    let edited = chat::Msg::Edited { call_id, text };
+                    self.message(Msg::Post(PaneMsg::Chat(edited)), Cause::Program);
+                }
             }
         }
         self.effects.keep(&self.state);
@@ -325,6 +331,24 @@ impl EventLoop {
         let size = self.front.resize();
         self.message(Msg::Resize(size.0, size.1), Cause::Program);
         self.redraw();
+    }
+
+    /// Gives a text to `$EDITOR` in a file of the session's folder, and reads it back.
+    fn edit_text(&mut self, name: &str, text: &str, line: usize) -> Result<String, Report> {
+        let folder = self.services.home().session(&self.services.session).join("edit");
+        let path = folder.join(name);
+        fs::create_dir(&folder).map_err(|error| Report::from(&error))?;
+        fs::write_atomic(&path, text.as_bytes()).map_err(|error| Report::from(&error))?;
+        let Some(keyboard) = &mut self.keyboard else {
+            return Err(Report::new(Blame::User, "there is no screen to lend to an editor"));
+        };
+        keyboard.park();
+        let said = self.front.edit(&path, line);
+        self.resume();
+        let read = said.and_then(|()| fs::read_text(&path).map_err(|error| Report::from(&error)));
+        // What was written there is in the approval now; an editor that failed leaves nothing to lose either.
+        let _ = std::fs::remove_file(&path);
+        read
     }
 
     fn edit(&mut self, path: &std::path::Path, line: usize) {

@@ -33,9 +33,12 @@ pub fn lines(entry: &Entry) -> Vec<String> {
         Entry::Person { step } => labelled("person", &person(step)),
         Entry::Note { label, text } => labelled(label, text),
         Entry::Error { report } => error(report),
-        Entry::Voice { .. } | Entry::Header(_) | Entry::Draft(_) | Entry::Pane { .. } | Entry::Unknown => {
-            Vec::new()
-        }
+        Entry::Provenance { .. }
+        | Entry::Voice { .. }
+        | Entry::Header(_)
+        | Entry::Draft(_)
+        | Entry::Pane { .. }
+        | Entry::Unknown => Vec::new(),
     }
 }
 

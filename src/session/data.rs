@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use crate::agent::data::Entry as ChatEntry;
+use crate::agent::data::provenance::FileLines;
 use crate::agent::data::{Message, Proposal};
 use crate::harness::data::{RunResult, Verdict};
 use crate::port::data::EditReceipt;
@@ -43,6 +44,8 @@ pub enum Entry {
     Check { result: Box<RunResult> },
     /// An edit that the person made in the port's pane.
     Edit { receipt: EditReceipt },
+    /// Who wrote the lines of a file of the checkout, after they changed. The latest of each file counts.
+    Provenance { file: FileLines },
     /// The workspace: what was built, and from where.
     Setup { text: String },
     /// The composer. Live: the latest wins.

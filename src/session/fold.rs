@@ -24,8 +24,12 @@ impl Restored {
             Entry::Check { result } => self.last_check = Some(*result),
             Entry::Person { step } => self.acts.push(step),
             Entry::Unknown => self.unknown += 1,
-            Entry::Reader { .. } => {}
-            Entry::Edit { .. } | Entry::Setup { .. } | Entry::Note { .. } | Entry::Error { .. } => {}
+            Entry::Edit { .. }
+            | Entry::Provenance { .. }
+            | Entry::Reader { .. }
+            | Entry::Setup { .. }
+            | Entry::Note { .. }
+            | Entry::Error { .. } => {}
             Entry::Draft(_) | Entry::Pane { .. } | Entry::Voice { .. } => {}
         }
     }

@@ -132,8 +132,12 @@ fn keep(entry: Entry) -> Option<Entry> {
         | Entry::Voice { .. }
         | Entry::Person { .. }
         | Entry::Note { .. } => Some(entry),
-        Entry::Reader { .. } => None,
-        Entry::Draft(_) | Entry::Pane { .. } | Entry::Error { .. } | Entry::Unknown => None,
+        Entry::Provenance { .. }
+        | Entry::Reader { .. }
+        | Entry::Draft(_)
+        | Entry::Pane { .. }
+        | Entry::Error { .. }
+        | Entry::Unknown => None,
     }
 }
 

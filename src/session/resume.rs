@@ -81,7 +81,10 @@ pub fn conversation(home: &Home, id: &str, redactor: &Redactor) -> Result<Earlie
         Read1::Line(line) => match line.entry {
             Entry::Header(header) => earlier.model = header.model,
             Entry::Unknown => earlier.unknown += 1,
-            entry @ (Entry::Chat { .. } | Entry::Reader { .. } | Entry::Tool { .. }) => {
+            entry @ (Entry::Chat { .. }
+            | Entry::Reader { .. }
+            | Entry::Tool { .. }
+            | Entry::Provenance { .. }) => {
                 earlier.entries.push(redactor.expanded(entry));
             }
             _ => {}

@@ -251,3 +251,35 @@ pub struct Hit {
     pub start: u32,
     pub end: u32,
 }
+
+/// A new port cut into parts, each beside what it answers to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Draft {
+    /// The nearest accepted port, and why it is.
+    pub near: Option<(String, Vec<String>)>,
+    pub sections: Vec<Section>,
+    /// For each line, whether the nearest port has it at the same place.
+    pub copied: Vec<bool>,
+}
+
+/// Imports, a class or a function of a draft.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// Its lines from 0, with the blank ones after it.
+    pub lines: Range<usize>,
+    pub name: String,
+    /// The same part of the nearest accepted port.
+    pub near: Option<Part>,
+    /// Its class of the reference.
+    pub reference: Option<Part>,
+}
+
+/// A part of a file, to stand beside another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// `llama.py: Attention`.
+    pub name: String,
+    /// The number of its first line.
+    pub first: u32,
+    pub text: String,
+}

@@ -8,6 +8,7 @@
 
 mod alias;
 pub mod data;
+mod draft;
 mod expr;
 mod highlight;
 mod inherit;
@@ -26,6 +27,7 @@ pub mod syntax;
 
 pub use alias::{remappings, standins};
 pub use data::{Hit, Inherited, LoadedSource, Near, ReferenceFiles};
+pub use draft::draft;
 pub use inherit::inherited;
 pub use load::{SourceError, load, reference_files};
 pub use nearest::{nearest, ports};

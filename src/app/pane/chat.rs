@@ -9,6 +9,7 @@ mod drive;
 mod items;
 mod judge;
 mod layers;
+mod lines;
 pub mod reader;
 mod rules;
 mod saved;
@@ -46,6 +47,7 @@ use crate::app::key::{Key, Mouse, MouseKind};
 use crate::harness::data::RunResult;
 use crate::port::data::EditReceipt;
 use crate::session::data::{Earlier, PersonStep};
+use crate::source::data::Draft;
 use crate::tools::data::{Prepared, ToolEnd};
 use crate::util::blame::Report;
 
@@ -74,6 +76,12 @@ pub enum Msg {
     Prepared { call_id: String, prepared: Prepared },
     /// What the file of the waiting proposal reads now; none where there is no file.
     FileNow { call_id: String, present: Option<String> },
+    /// What the person made of the proposal in their own editor.
+    Edited { call_id: String, text: Result<String, Report> },
+    /// A new port beside what it answers to.
+    Drafted { call_id: String, draft: Box<Draft> },
+    /// What a file of the checkout reads, as the source pane sees it; none where there is no file.
+    PortNow { path: String, text: Option<String> },
     /// A written edit was taken back, or why not.
     TookBack { call_id: String, end: Result<TookBack, Report> },
     /// A tool ended.
@@ -99,6 +107,8 @@ pub enum Job {
     Run { run: Box<ToolRun> },
     /// Watch the file of the waiting proposal until cancelled; answers with [`Msg::FileNow`].
     WatchEdit { call_id: String, scope: EditScope, path: String },
+    /// Cut a new port into parts and find what each answers to; answers with [`Msg::Drafted`].
+    Draft { call_id: String, path: String, text: String },
     /// Take back a written edit, if the file still has its lines; answers with [`Msg::TookBack`].
     TakeBack { edit: Box<Written> },
     /// Something for the second reader.
@@ -160,6 +170,10 @@ pub struct State {
     proposed: Option<Proposal>,
     /// What was agreed to and is being written.
     agreed: Option<rules::Agreed>,
+    /// The draft of the new port that was proposed last, with its text.
+    draft: Option<(String, String, Draft)>,
+    /// What the port reads, while the log is being read.
+    port_now: Option<(String, Option<String>)>,
     /// The call whose file is watched.
     watched: Option<String>,
     kept_digest: Option<String>,
@@ -226,6 +240,7 @@ impl State {
             Action::ToggleHunk => self.toggle_hunk(ctx),
             Action::Yours => self.toggle_view(ctx),
             Action::Rebase => self.rebase(ctx),
+            Action::EditOutside => self.edit_outside(ctx),
             Action::Rule => self.judge_mode(Mode::Rule),
             Action::NextEnding => self.next_ending(),
             Action::NextMode => self.next_mode(ctx),
@@ -391,7 +406,7 @@ impl Pane for State {
         self.job_ended(kind, result.err(), ctx);
     }
 
-    fn escape(&mut self, _ctx: &mut Ctx<'_>) -> Used {
+    fn escape(&mut self, ctx: &mut Ctx<'_>) -> Used {
         if let Some(used) = self.layer_escape() {
             return used;
         }
@@ -400,8 +415,8 @@ impl Pane for State {
             Some(judge) if matches!(judge.mode, Mode::Reason | Mode::Editing | Mode::Rule) => {
                 judge.mode = Mode::Judging;
             }
-            Some(judge) if judge.mode == Mode::Judging && judge.view == View::Yours => {
-                judge.view = View::Proposal;
+            Some(judge) if judge.mode == Mode::Judging && judge.view != View::Proposal => {
+                self.toggle_view(ctx)
             }
             Some(judge) if judge.mode == Mode::Aside => judge.mode = Mode::Judging,
             _ if self.reply.take().is_some() => {}

@@ -45,11 +45,6 @@ pub enum Msg {
     Recorded(Box<PersonStep>),
     /// Files of the checkout changed: an edit was accepted, the port was saved.
     FilesChanged,
-    /// The person accepted this many edits, in which the model added these lines: to count for the fact sheet.
-    Accepted {
-        edits: usize,
-        lines: Vec<String>,
-    },
     /// How many of the model's proposals wait for a decision.
     Waiting(usize),
     Loaded(Box<Loaded>),
@@ -202,7 +197,6 @@ impl State {
         match msg {
             Msg::WorkspaceReady | Msg::FilesChanged => self.load(ctx),
             Msg::Recorded(step) => self.recorded(*step, ctx),
-            Msg::Accepted { edits, lines } => self.checks.accept(edits, lines),
             Msg::Waiting(count) => self.checks.waiting = Some(count),
             Msg::Loaded(loaded) => self.loaded(*loaded, ctx),
             Msg::Staged(undo) => self.undo.push(undo),

@@ -1,8 +1,8 @@
 //! The fact sheet beside the disclosure: counts made by program, for the person to write from. It never enters a field.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
+
+use crate::agent::data::provenance::Tally;
 
 /// Counts for the disclosure. All of them are passed in; nothing is guessed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,59 +15,46 @@ pub struct Facts {
     pub accepted: usize,
     pub changed: usize,
     pub refused: usize,
-    /// Added lines of the branch, blank ones left out.
-    pub added: usize,
-    /// Of these, the lines that stand in an accepted proposal; None when the accepted texts are not known.
-    pub from_model: Option<usize>,
+    /// Added lines of the branch by who wrote them, blank ones left out.
+    pub lines: Tally,
+    /// The accepted port that lines were taken over from.
+    #[serde(default)]
+    pub from: Option<String>,
     /// Set when earlier runs of the session could not be counted whole.
     #[serde(default)]
     pub incomplete: bool,
 }
 
-/// Counts how many added lines stand in accepted proposals: a line only as often as it was accepted. Blank lines count
-/// for nobody.
-pub fn lines_from_model<'a>(
-    added: impl IntoIterator<Item = &'a str>,
-    accepted: impl IntoIterator<Item = &'a str>,
-) -> usize {
-    let mut pool = HashMap::<&str, usize>::new();
-    accepted.into_iter().for_each(|line| *pool.entry(line.trim_end()).or_default() += 1);
-    let lines = added.into_iter().map(str::trim_end).filter(|line| !line.is_empty());
-    let mut count = 0;
-    for line in lines {
-        if let Some(left) = pool.get_mut(line).filter(|left| **left > 0) {
-            *left -= 1;
-            count += 1;
-        }
-    }
-    count
-}
-
 impl Facts {
     /// Writes the facts as one sentence.
     pub fn sentence(&self) -> String {
+        let added = of(self.lines.all(), "added line");
         if self.incomplete {
-            let added = of(self.added, "added line");
             return format!("not counted: the session's log could not be read whole; {added} (not blank)");
         }
         if self.turns == 0 {
-            return format!(
-                "no model answered in this session; {} (not blank)",
-                of(self.added, "added line")
-            );
+            return format!("no model answered in this session; {added} (not blank)");
         }
         let models = if self.models.is_empty() { "a model".to_string() } else { self.models.join(", ") };
-        let lines = match self.from_model {
-            Some(count) => {
-                let own = self.added.saturating_sub(count);
-                let added = of(self.added, "added line");
-                format!("{count} of {added} (not blank) accepted from the model, {own} yours")
-            }
-            None => format!("{} (not blank)", of(self.added, "added line")),
-        };
         let edits =
             format!("{} accepted, {} changed by you, {} refused", self.accepted, self.changed, self.refused);
-        format!("{models}, {}; edits: {edits}; {lines}", of(self.turns, "turn"))
+        format!("{models}, {}; edits: {edits}; {}", of(self.turns, "turn"), self.share(&added))
+    }
+
+    /// Says who wrote the added lines; what is nobody's is left out.
+    fn share(&self, added: &str) -> String {
+        let Tally { model, changed, person, upstream, before } = self.lines;
+        let from = self.from.as_deref().unwrap_or("an accepted port");
+        let parts = [
+            (changed, "the model's, changed by you".to_string()),
+            (upstream, format!("taken over from {from}")),
+            (before, "not known: there before this session".to_string()),
+        ];
+        let mut text = format!("{model} of {added} (not blank) accepted from the model");
+        for (count, words) in parts.iter().filter(|(count, _)| *count > 0) {
+            text.push_str(&format!(", {count} {words}"));
+        }
+        format!("{text}, {person} yours")
     }
 }
 
@@ -80,11 +67,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_counts_as_the_models_only_as_often_as_it_was_accepted() {
-        assert_eq!(lines_from_model(["a", "a", "b", "", "c"], ["a", "b", ""]), 2);
-    }
-
-    #[test]
     fn the_sentence_counts_and_does_not_judge() {
         let facts = Facts {
             models: vec!["qwen3-coder".into()],
@@ -92,18 +74,29 @@ mod tests {
             accepted: 5,
             changed: 1,
             refused: 0,
-            added: 156,
-            from_model: Some(118),
+            lines: Tally { model: 118, changed: 4, person: 34, ..Tally::default() },
+            from: Some("llama.py".into()),
             incomplete: false,
         };
         let expected = "qwen3-coder, 14 turns; edits: 5 accepted, 1 changed by you, 0 refused; 118 of 156 added lines \
-                        (not blank) accepted from the model, 38 yours";
+                        (not blank) accepted from the model, 4 the model's, changed by you, 34 yours";
         assert_eq!(facts.sentence(), expected);
+        let lines = Tally { model: 1, upstream: 2, before: 3, ..Tally::default() };
+        let said = Facts { lines, ..facts.clone() }.sentence();
+        assert!(
+            said.ends_with(
+                "1 of 6 added lines (not blank) accepted from the model, 2 taken over from llama.py, 3 not known: there \
+                 before this session, 0 yours"
+            ),
+            "{said}"
+        );
         assert_eq!(
             Facts::default().sentence(),
             "no model answered in this session; 0 added lines (not blank)"
         );
-        let unread = Facts { incomplete: true, added: 3, ..Facts::default() }.sentence();
+        let unread =
+            Facts { incomplete: true, lines: Tally { person: 3, ..Tally::default() }, ..Facts::default() }
+                .sentence();
         assert!(unread.starts_with("not counted") && unread.contains("3 added lines"), "{unread}");
     }
 }

@@ -43,6 +43,9 @@ pub(super) async fn run(
         Job::WatchEdit { call_id, scope, path } => {
             super::edits::watch((call_id, scope, path), &services, &sink, &cancel).await
         }
+        Job::Draft { call_id, path, text } => {
+            super::edits::draft((call_id, path, text), &services, &sink).await
+        }
         Job::TakeBack { edit } => super::edits::take_back(*edit, &services, &sink).await,
         Job::Run { run } => run_tool(*run, &services, &sink, cancel).await,
     }

@@ -1,6 +1,6 @@
 //! The chat's jobs about edits: watching the file of a proposal, taking back what was written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::port::data::AllowList;
 use crate::port::edit::{Expect, apply_edit, undo_edit};
 use crate::runtime::services::{Connected, Services};
 use crate::runtime::tools::allowed;
+use crate::source;
 use crate::util::blame::{Blame, Report};
 use crate::util::id::sha256_hex;
 
@@ -50,6 +51,35 @@ async fn read(connected: &Arc<Connected>, scope: EditScope, path: &str) -> Resul
         registry.present(scope, &path).map_err(|error| Report::from(&error))
     });
     read.await.map_err(|error| Report::new(Blame::Bug, format!("reading a file broke: {error}")))?
+}
+
+/// Puts a new port beside the nearest accepted one and the reference.
+pub(super) async fn draft(
+    (call_id, path, text): (String, String, String),
+    services: &Services,
+    sink: &JobSink,
+) -> Result<(), Report> {
+    let connected = services.connected()?;
+    let work = move || {
+        let model_type = connected.model_type.clone().unwrap_or_default();
+        let references = connected.workspace.reference_files(&model_type);
+        let load = |path: &PathBuf| source::load(path).ok().map(|loaded| loaded.doc);
+        let starts = |path: &&PathBuf, start: &str| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))
+        };
+        let modeling = references.iter().find(|path| starts(path, "modeling_")).and_then(load);
+        let modular = references.iter().find(|path| starts(path, "modular_")).and_then(load);
+        let models = connected.workspace.checkout.join("mlx_lm/models");
+        let ports = source::ports(&models).map_err(|error| Report::from(&error))?;
+        let own = connected.workspace.checkout.join(&path);
+        let made = source::draft((&own, &text), modeling.as_deref(), modular.as_deref(), &ports);
+        Ok::<_, Report>(made)
+    };
+    let made = tokio::task::spawn_blocking(work).await;
+    let draft =
+        made.map_err(|error| Report::new(Blame::Bug, format!("comparing the draft broke: {error}")))??;
+    sink.send(PaneMsg::Chat(Msg::Drafted { call_id, draft: Box::new(draft) }));
+    Ok(())
 }
 
 /// Takes back a written edit and says what came of it.
@@ -124,6 +154,7 @@ mod tests {
             path: PORT.into(),
             scope: EditScope::Port,
             before: before.into(),
+            proposed: None,
             after: after.into(),
             by: By::Mode,
             receipt,

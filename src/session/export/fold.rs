@@ -41,8 +41,8 @@ impl Folding {
             Entry::Note { label, text } => self.note(ts, &label, text),
             Entry::Error { report } => self.pieces.push(Piece::Error { ts, report }),
             Entry::Unknown => self.skipped += 1,
-            // Live state; a Voice field is shown where it becomes part of an act.
-            Entry::Draft(_) | Entry::Pane { .. } | Entry::Voice { .. } => {}
+            // Live state; who wrote which line belongs to the branch; a Voice field is shown where it becomes part of an act.
+            Entry::Draft(_) | Entry::Pane { .. } | Entry::Provenance { .. } | Entry::Voice { .. } => {}
         }
     }
 

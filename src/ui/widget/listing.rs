@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthChar;
 
+use crate::agent::data::provenance::Origin;
 use crate::source::data::{Hit, SourceDoc, Token};
 use crate::theme::Theme;
 
@@ -36,6 +37,8 @@ pub enum Mark {
     DivergentHere,
     /// Not Python.
     Broken,
+    /// Who wrote the line.
+    Writer(Origin),
 }
 
 /// Whether the cursor's line is lit: only in the half that has the focus.
@@ -79,6 +82,7 @@ fn draw_line(buffer: &mut Buffer, row: Rect, (code, line): (&Code<'_>, u32), hit
         Mark::Divergent => ("▌", theme.mark),
         Mark::DivergentHere => ("▶", theme.mark),
         Mark::Broken => ("!", theme.fail),
+        Mark::Writer(origin) => (origin.mark(), writer(origin, theme)),
     };
     buffer.set_stringn(row.x, row.y, mark, 1, style);
     // The cursor's line is known without colour by its number's arrow.
@@ -140,6 +144,16 @@ fn safe(c: char) -> (char, u32) {
         c if c.is_control() => ('·', 1),
         '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ('·', 1),
         c => (c, c.width().unwrap_or(0) as u32),
+    }
+}
+
+/// The style of a writer's mark.
+pub fn writer(origin: Origin, theme: &Theme) -> Style {
+    match origin {
+        Origin::Before | Origin::Upstream => theme.dim,
+        Origin::Model => theme.model,
+        Origin::Changed => theme.warn,
+        Origin::Person => theme.user,
     }
 }
 

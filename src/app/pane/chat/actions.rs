@@ -33,6 +33,8 @@ pub enum Action {
     EditProposal,
     /// Moves in the diff of the approval.
     Diff(DiffMove),
+    /// Opens the text in the person's own editor.
+    EditOutside,
     ToggleHunk,
     /// Shows the person's own change since the proposal, and back.
     Yours,
@@ -85,6 +87,8 @@ pub const ACTIONS: &[Binding] = &[
     bind("chat.accept", "Accept", &["a", "A"], ("approval", 2), Action::Accept),
     bind("chat.deny", "Deny with a reason", &["d"], ("approval", 4), Action::Deny),
     bind("chat.edit-proposal", "Edit first", &["e"], ("approval", 5), Action::EditProposal),
+    bind("chat.edit-outside", "Edit in $EDITOR", &["E"], ("approval", 0), Action::EditOutside),
+    bind("chat.edit-on-outside", "Go on in $EDITOR", &["alt-e"], ("editing", 2), Action::EditOutside),
     bind("chat.toggle-hunk", "Hunk in or out", &["space"], ("approval", 3), Action::ToggleHunk),
     bind("chat.rule", "Allow by a rule", &["r"], ("approval", 6), Action::Rule),
     bind("chat.next-hunk", "Next hunk", &["n", "]"], ("approval", 7), Action::Diff(DiffMove::Hunk(1))),
@@ -132,6 +136,7 @@ pub const ACTIONS: &[Binding] = &[
         Action::Diff(DiffMove::Sideways(-8)),
     ),
     bind("chat.yours", "Your change or the proposal", &["t"], ("conflict", 1), Action::Yours),
+    bind("chat.reference", "Reference of the class", &["t"], ("approval", 0), Action::Yours),
     bind("chat.rebase", "Fit onto the changed file", &["R"], ("conflict", 1), Action::Rebase),
     bind("chat.compose", "Write instead", &["i"], ("approval", 8), Action::Swap),
     bind("chat.to-approval", "Judge the edit", &["ctrl-t"], ("waiting-approval", 1), Action::Swap),

@@ -10,7 +10,7 @@ use crate::agent::machine::{Input, Notice, Output, Provider, Setup};
 use crate::app::effect::{Effect, Job as AnyJob};
 use crate::app::job::JobKind;
 use crate::app::msg::PaneMsg;
-use crate::app::pane::{Ctx, pr};
+use crate::app::pane::{Ctx, Used, pr};
 use crate::harness::data::{CheckVerdict, RunResult};
 use crate::session::data::{Entry as Logged, PersonStep};
 use crate::tools::data::{Artifact, Prepared, ToolEnd};
@@ -50,6 +50,9 @@ impl State {
                 self.feed(input, ctx);
             }
             Msg::FileNow { call_id, present } => self.file_now(&call_id, present),
+            Msg::Edited { call_id, text } => self.edited_outside(&call_id, text, ctx),
+            Msg::Drafted { call_id, draft } => self.drafted(call_id, *draft, ctx),
+            Msg::PortNow { path, text } => self.port_now(path, text, ctx),
             Msg::TookBack { call_id, end } => self.took_back(call_id, end, ctx),
             Msg::ToolEnded { call_id, end } => self.tool_done(&call_id, *end, ctx),
             Msg::Reader(msg) => self.on_reader(msg, ctx),
@@ -123,6 +126,7 @@ impl State {
     fn show(&mut self, entry: &Entry, ctx: &mut Ctx<'_>) {
         items::fold(&mut self.items, entry);
         self.tally(entry, ctx);
+        self.ask_draft(entry, ctx);
         if let Entry::Message { message } = entry
             && message.role == Role::Assistant
         {
@@ -239,7 +243,9 @@ impl State {
         self.forget_job(call_id);
         for artifact in &end.artifacts {
             if let Artifact::Edit { receipt } = artifact {
-                self.edit_written(call_id, receipt);
+                if self.edit_written(call_id, receipt) == Used::Yes {
+                    self.lines_written(ctx);
+                }
                 super::rules::tell_written(ctx);
             }
         }
@@ -265,7 +271,7 @@ impl State {
                     self.feed(Input::Stream { stream, event: StreamEvent::Failed { failure } }, ctx);
                 }
             }
-            JobKind::WatchEdit => {
+            JobKind::WatchEdit | JobKind::Draft => {
                 if let Some(report) = failed {
                     ctx.toast(report.text);
                 }

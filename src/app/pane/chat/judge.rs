@@ -3,9 +3,8 @@
 //! first moments after it appeared. [`conflict`] is about files that changed meanwhile, [`rows`] makes the diff.
 
 pub mod conflict;
+mod draft;
 pub mod rows;
-
-use similar::{ChangeTag, TextDiff};
 
 use self::conflict::Conflict;
 use self::rows::{DiffKind, DiffRow};
@@ -16,9 +15,12 @@ use crate::agent::data::{Decision, Proposal};
 use crate::agent::machine::Input;
 use crate::app::Millis;
 use crate::app::editor::Editor;
+use crate::app::effect::Effect;
 use crate::app::facts::Counts;
 use crate::app::key::{Code, Key};
 use crate::app::pane::{Ctx, Used};
+use crate::source::data::Draft;
+use crate::util::blame::Report;
 
 /// Keys that agree are not taken this soon after the approval appeared.
 const SETTLE_MS: Millis = 350;
@@ -46,7 +48,15 @@ pub struct Judge {
     pub wrong: Option<String>,
     /// The file is not what the proposal was made from.
     pub conflict: Option<Conflict>,
-    /// Whether the person's own change is shown in place of the proposal.
+    /// A new port cut into parts, each beside what it answers to; then the parts are the hunks.
+    pub draft: Option<Draft>,
+    /// The reference of the part that was looked up last.
+    reference: Vec<DiffRow>,
+    /// Where the cursor was before the other side was shown.
+    back_to: usize,
+    /// A choice of an earlier run, until the parts are known.
+    pub(super) kept_choice: Option<Vec<bool>>,
+    /// Whether the other side is shown in place of the proposal.
     pub view: View,
     since: Millis,
 }
@@ -58,6 +68,8 @@ pub enum View {
     Proposal,
     /// What the person made of the file since.
     Yours,
+    /// The class of the reference.
+    Reference,
 }
 
 /// What the person does with it.
@@ -95,6 +107,10 @@ impl Judge {
             editor: Editor::default(),
             wrong: None,
             conflict: None,
+            draft: None,
+            reference: Vec::new(),
+            back_to: 0,
+            kept_choice: None,
             view: View::default(),
             since: now,
         }
@@ -104,6 +120,7 @@ impl Judge {
     pub fn shown(&self) -> &[DiffRow] {
         match (self.view, &self.conflict) {
             (View::Yours, Some(conflict)) => &conflict.yours,
+            (View::Reference, _) => &self.reference,
             _ => &self.rows,
         }
     }
@@ -118,6 +135,11 @@ impl Judge {
         let height = height.max(1);
         let last = self.shown().len().saturating_sub(height);
         self.top.clamp((self.cursor + 1).saturating_sub(height), self.cursor).min(last)
+    }
+
+    /// Gives the row of the proposal that the cursor stands for, whatever is shown.
+    fn place(&self) -> usize {
+        if self.view == View::Proposal { self.cursor } else { self.back_to }
     }
 
     fn go(&mut self, row: usize, height: usize) {
@@ -287,6 +309,39 @@ impl State {
         self.feed(Input::Decided { call_id, decision }, ctx);
     }
 
+    /// Opens the text in the person's own editor: what is chosen, or what was edited so far.
+    pub(super) fn edit_outside(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(judge) = &self.judge else { return };
+        let Proposal { call_id, path, before, after, .. } = &judge.proposal;
+        let (text, line) = match judge.mode {
+            Mode::Editing => (judge.editor.text(), judge.editor.cursor().0 + 1),
+            _ => {
+                let row = judge.rows.get(judge.place()).filter(|row| row.kind != DiffKind::Removed);
+                let text = hunks::apply(before, after, &judge.hunks, &judge.chosen);
+                (text, row.map_or(1, |row| row.number.max(1)))
+            }
+        };
+        let name = path.rsplit('/').next().unwrap_or(path).to_string();
+        ctx.effects.push(Effect::EditText { call_id: call_id.clone(), name, text, line });
+    }
+
+    /// Takes what the person made of the text; nothing is written before they say so.
+    pub(super) fn edited_outside(&mut self, call_id: &str, text: Result<String, Report>, ctx: &mut Ctx<'_>) {
+        let Some(judge) = self.judge.as_mut().filter(|judge| judge.proposal.call_id == call_id) else {
+            return;
+        };
+        match text {
+            Err(report) => ctx.toast(report.to_string()),
+            Ok(text) if text == judge.proposal.after => ctx.toast("Nothing was changed"),
+            Ok(text) => {
+                judge.editor = Editor::new(&text);
+                judge.editor.set_cursor(0, 0);
+                judge.mode = Mode::Editing;
+                ctx.toast("Ctrl-S accepts your text, Esc goes back to the proposal");
+            }
+        }
+    }
+
     /// Moves within the diff.
     pub(super) fn move_diff(&mut self, by: DiffMove, ctx: &Ctx<'_>) {
         let height = usize::from(ctx.size.1 * 3 / 5).saturating_sub(2).max(1);
@@ -302,8 +357,8 @@ impl State {
 
     pub(super) fn toggle_hunk(&mut self, ctx: &mut Ctx<'_>) {
         let Some(judge) = &mut self.judge else { return };
-        if judge.view == View::Yours {
-            return ctx.toast("This is your own change. t goes back to the proposal");
+        if judge.view != View::Proposal {
+            return ctx.toast("This is the other side. t goes back to the proposal");
         }
         judge.toggle();
     }
@@ -333,16 +388,4 @@ pub(super) fn count(counts: &mut Counts, proposal: &Proposal, decision: &Decisio
         }
         Decision::Deny { .. } => counts.edits_denied += 1,
     }
-}
-
-/// Gives the lines that a decision adds of the model's: those that stand in proposal and written text.
-pub(super) fn added_lines(proposal: &Proposal, decision: &Decision) -> Vec<String> {
-    let written = match decision {
-        Decision::AcceptPart { after, .. } => after,
-        Decision::Accept | Decision::AcceptEdited { .. } => &proposal.after,
-        Decision::Deny { .. } => return Vec::new(),
-    };
-    let diff = TextDiff::from_lines(proposal.before.as_str(), written.as_str());
-    let added = diff.iter_all_changes().filter(|change| change.tag() == ChangeTag::Insert);
-    added.map(|change| change.value().trim_end_matches('\n').to_string()).collect()
 }

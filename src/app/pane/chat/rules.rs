@@ -12,7 +12,7 @@ use crate::agent::machine::Input;
 use crate::app::effect::Job as AnyJob;
 use crate::app::job::JobKind;
 use crate::app::msg::PaneMsg;
-use crate::app::pane::{Ctx, harness, pr, source};
+use crate::app::pane::{Ctx, Used, harness, pr, source};
 use crate::port::data::EditReceipt;
 use crate::session::data::Entry as Logged;
 use crate::util::blame::Report;
@@ -34,6 +34,8 @@ pub struct Written {
     pub path: String,
     pub scope: EditScope,
     pub before: String,
+    /// What the model proposed, where that is not what was written.
+    pub proposed: Option<String>,
     pub after: String,
     pub by: By,
     pub receipt: EditReceipt,
@@ -121,6 +123,10 @@ impl State {
         if let Some(receipt) = done.receipt {
             ctx.record(Logged::Edit { receipt });
         }
+        if let (Some(edit), Some(path)) = (self.written.iter().find(|edit| edit.call_id == call_id), &path) {
+            let file = ctx.facts.provenance.taken_back(path, &text(&done.after), &edit.before);
+            ctx.record(Logged::Provenance { file });
+        }
         self.feed(Input::Undone { call_id, path: path.unwrap_or_default(), diff }, ctx);
         ctx.toast("Taken back. The model is told with your next message");
         tell_written(ctx);
@@ -143,8 +149,6 @@ impl State {
                     items::with_diff(&mut self.items, call_id, rows);
                 }
                 if !matches!(decision, Decision::Deny { .. }) {
-                    let lines = judge::added_lines(&proposal, decision);
-                    ctx.post(PaneMsg::Pr(pr::Msg::Accepted { edits: 1, lines }));
                     self.agreed = Some((proposal, decision.clone(), by.clone()));
                 }
                 self.tell_pr(ctx);
@@ -158,15 +162,17 @@ impl State {
         }
     }
 
-    /// Remembers that the edit that was agreed to is written.
-    pub(super) fn edit_written(&mut self, call_id: &str, receipt: &EditReceipt) {
+    /// Remembers that the edit that was agreed to is written; says whether there is one.
+    pub(super) fn edit_written(&mut self, call_id: &str, receipt: &EditReceipt) -> Used {
         let Some((proposal, decision, by)) =
             self.agreed.take_if(|(proposal, ..)| proposal.call_id == call_id)
         else {
-            return;
+            return Used::No;
         };
-        let Ok(edit) = approval::resolve(&proposal, &decision) else { return };
+        let Ok(edit) = approval::resolve(&proposal, &decision) else { return Used::No };
+        let proposed = (proposal.after != edit.after).then(|| proposal.after.clone());
         self.written.push(Written {
+            proposed,
             call_id: call_id.to_string(),
             path: edit.path,
             scope: proposal.scope,
@@ -178,6 +184,7 @@ impl State {
         });
         let extra = self.written.len().saturating_sub(REMEMBERED);
         self.written.drain(..extra);
+        Used::Yes
     }
 }
 

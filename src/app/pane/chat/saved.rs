@@ -60,6 +60,8 @@ impl SavedJudge {
             judge.cursor = self.row.min(judge.rows.len().saturating_sub(1));
             if self.chosen.len() == judge.chosen.len() {
                 judge.chosen = self.chosen;
+            } else {
+                judge.kept_choice = Some(self.chosen);
             }
         }
     }
@@ -121,6 +123,9 @@ impl State {
         self.drawn_anew += 1;
         self.retell(earlier, ctx);
         self.close_cards();
+        if let Some((path, text)) = self.port_now.take() {
+            self.port_now(path, text, ctx);
+        }
         let trouble = earlier.trouble();
         ctx.facts.counts.incomplete = trouble.is_some();
         if let Some(report) = trouble {
@@ -185,6 +190,10 @@ impl State {
                 }
                 Logged::Reader { entry } => {
                     self.show_reader(entry, ctx);
+                    continue;
+                }
+                Logged::Provenance { file } => {
+                    ctx.facts.provenance.put(file.clone());
                     continue;
                 }
                 _ => continue,

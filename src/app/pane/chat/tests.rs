@@ -815,3 +815,195 @@ fn the_mode_is_cycled_by_a_key_and_kept_in_the_session() {
     script.keys("enter");
     assert_eq!(mode(&script), "ask");
 }
+
+#[test]
+fn the_persons_own_editor_gets_what_is_chosen_and_nothing_is_written_before_ctrl_s() {
+    let mut script = with_hunks((80, 24));
+    script.jobs();
+    script.keys("n space E");
+    let sent = script.effects.iter().find_map(|effect| match effect {
+        Effect::EditText { name, text, .. } => Some((name.clone(), text.clone())),
+        _ => None,
+    });
+    let (name, text) = sent.expect("the editor is asked for");
+    assert!(name == "arcee.py" && text.contains("numpy") && !text.contains("bias=False"));
+    let mine = text.replace("import numpy as np", "import numpy");
+    script.chat(Msg::Edited { call_id: "e1".into(), text: Ok(mine.clone()) });
+    assert_eq!(written(&mut script), None);
+    script.keys("ctrl-s");
+    assert_eq!(written(&mut script), Some(mine));
+}
+
+const ARCEE: &str = "mlx_lm/models/arcee.py";
+
+fn marks(script: &Script) -> String {
+    let file = script.app.facts.provenance.file(ARCEE).expect("a known file");
+    file.origins().into_iter().map(crate::agent::data::provenance::Origin::mark).collect()
+}
+
+/// The runtime's answer to a written edit.
+fn wrote(script: &mut Script, call_id: &str) {
+    let receipt = EditReceipt {
+        path: "/checkout/mlx_lm/models/arcee.py".into(),
+        backup: None,
+        old_sha: None,
+        new_sha: "0".into(),
+    };
+    let outcome = ToolOutcome::Done { text: "Applied: it.".into() };
+    let end = ToolEnd {
+        outcome,
+        summary: "wrote it".into(),
+        artifacts: vec![crate::tools::data::Artifact::Edit { receipt }],
+    };
+    script.chat(Msg::ToolEnded { call_id: call_id.into(), end: Box::new(end) });
+}
+
+fn port_now(script: &mut Script, text: &str) {
+    script.chat(Msg::PortNow { path: ARCEE.into(), text: Some(text.into()) });
+}
+
+/// A new port that is proposed, and its draft beside another.
+pub(crate) fn with_draft(size: (u16, u16)) -> Script {
+    use crate::source::data::{Part, Section};
+    let mut script = Script::ready(size, Provider::Endpoint);
+    script.type_text("port it");
+    script.keys("enter");
+    script.calls(1, "e1", "edit_port", "{}");
+    let after = "import mlx.core as mx\n\n\nclass ArceeMLP(nn.Module):\n    def __call__(self, x):\n        return relu2(x)\n\n\nclass Model(nn.Module):\n    pass\n";
+    let title = "create mlx_lm/models/arcee.py +10 -0".into();
+    let made = Proposal { title, before: String::new(), after: after.into(), ..proposal() };
+    script.chat(Msg::Prepared { call_id: "e1".into(), prepared: Prepared::Propose(made) });
+    let part = |name: &str, first, text: &str| Some(Part { name: name.into(), first, text: text.into() });
+    let mlp = "class MLP(nn.Module):\n    def __call__(self, x):\n        return swiglu(x)\n\n\n";
+    let reference = "class ArceeMLP(nn.Module):\n    def forward(self, x):\n        return self.act_fn(x)\n";
+    let section = |lines, name: &str, near, reference| Section { lines, name: name.into(), near, reference };
+    let sections = vec![
+        section(0..3, "imports", part("llama.py: imports", 1, "import mlx.core as mx\n\n\n"), None),
+        section(
+            3..8,
+            "ArceeMLP",
+            part("llama.py: MLP", 90, mlp),
+            part("modeling_arcee.py: ArceeMLP", 31, reference),
+        ),
+        section(8..10, "Model", None, None),
+    ];
+    let copied = vec![true, true, true, false, true, false, true, true, false, false];
+    let draft = Draft { near: Some(("llama".into(), Vec::new())), sections, copied };
+    script.chat(Msg::Drafted { call_id: "e1".into(), draft: Box::new(draft) });
+    script.now += 1000;
+    script
+}
+
+#[test]
+fn a_new_port_is_accepted_class_by_class_against_the_nearest_port() {
+    let mut script = with_draft((80, 24));
+    script.jobs();
+    script.keys("n n space a");
+    assert_eq!(
+        written(&mut script).as_deref(),
+        Some(
+            "import mlx.core as mx\n\n\nclass ArceeMLP(nn.Module):\n    def __call__(self, x):\n        return relu2(x)\n\n\n"
+        )
+    );
+    wrote(&mut script, "e1");
+    let told = told(&script);
+    assert!(told.contains("took 2 of 3 hunks") && told.contains("+class Model(nn.Module):"), "{told}");
+    // Lines that llama.py has at the same place are not the model's.
+    assert_eq!(marks(&script), "===m=m==");
+    assert_eq!(
+        script.app.facts.provenance.file(ARCEE).and_then(|file| file.from.clone()).as_deref(),
+        Some("llama.py")
+    );
+}
+
+#[test]
+fn a_draft_that_is_looked_up_after_it_was_written_still_counts() {
+    let mut script = with_draft((80, 24));
+    let (_, text, draft) = script.app.panes.chat.draft.clone().expect("the draft");
+    let mut auto = Script::ready((80, 24), Provider::Endpoint);
+    auto.keys("alt-m");
+    auto.type_text("port it");
+    auto.keys("enter");
+    auto.calls(1, "e1", "edit_port", "{}");
+    auto.jobs();
+    let made = Proposal { before: String::new(), after: text, ..proposal() };
+    auto.chat(Msg::Prepared { call_id: "e1".into(), prepared: Prepared::Propose(made) });
+    assert!(auto.jobs().iter().any(|(_, job)| matches!(job, Job::Draft { .. })), "it is asked for");
+    wrote(&mut auto, "e1");
+    assert_eq!(marks(&auto), "mmmmmmmmmm");
+    auto.chat(Msg::Drafted { call_id: "e1".into(), draft: Box::new(draft) });
+    assert_eq!(marks(&auto), "===m=m==mm");
+    script.keys("t");
+    assert_eq!(
+        script.pane().judge.as_ref().map(|judge| judge.view),
+        Some(View::Proposal),
+        "imports have no reference"
+    );
+    script.keys("n t");
+    assert_eq!(script.pane().judge.as_ref().map(|judge| judge.view), Some(View::Reference));
+    script.keys("esc");
+    assert_eq!(script.pane().judge.as_ref().map(|judge| judge.view), Some(View::Proposal));
+}
+
+#[test]
+fn who_wrote_each_line_is_kept_through_edits_saves_and_a_resume() {
+    let mut script = with_proposal((80, 24));
+    let before = proposal().before;
+    port_now(&mut script, &before);
+    assert_eq!(marks(&script), "     ", "what stood there before is nobody's");
+    script.keys("a");
+    // The watcher may see the file before the tool's end is heard: it is not the person's.
+    port_now(&mut script, &proposal().after);
+    wrote(&mut script, "e1");
+    assert_eq!(marks(&script), "    m");
+    let mine = format!(
+        "{}\n\ndef mine():\n    pass\n",
+        proposal().after.replace("maximum(x, 0)", "maximum(x, 0.0)")
+    );
+    port_now(&mut script, &mine);
+    assert_eq!(marks(&script), "    ~yyyy");
+    let mut again = resumed(&script);
+    // While the program was away the person went on; the file is read before the log is.
+    port_now(&mut again, &format!("{mine}    # more\n"));
+    let entries = script.effects.iter().filter_map(|effect| match effect {
+        Effect::Record(entry) => match &**entry {
+            entry @ (Logged::Chat { .. } | Logged::Tool { .. } | Logged::Provenance { .. }) => {
+                Some(entry.clone())
+            }
+            _ => None,
+        },
+        _ => None,
+    });
+    again.chat(Msg::Restored(Box::new(Earlier { entries: entries.collect(), ..Earlier::default() })));
+    assert_eq!(marks(&again), "    ~yyyyy");
+    assert!(again.pane().written.len() == 1, "it can be taken back in this run too");
+}
+
+#[test]
+fn an_edit_is_taken_back_and_the_model_is_told() {
+    let mut script = with_proposal((80, 24));
+    script.keys("a");
+    wrote(&mut script, "e1");
+    script.says(3, "Done.");
+    script.finishes(3);
+    script.jobs();
+    script.type_text("/edits");
+    script.keys("enter u");
+    let jobs = script.jobs();
+    let [(_, Job::TakeBack { edit })] = &jobs[..] else { panic!("{jobs:?}") };
+    assert_eq!((edit.before.clone(), edit.after.clone()), (proposal().before, proposal().after));
+    let (before, after) = (Some(proposal().after), Some(proposal().before));
+    script.chat(Msg::TookBack { call_id: "e1".into(), end: Ok(TookBack { before, after, receipt: None }) });
+    assert_eq!(marks(&script), "     ");
+    script.keys("u");
+    assert!(script.jobs().is_empty(), "once is enough");
+    script.keys("esc");
+    script.type_text("go on");
+    script.keys("enter");
+    let said =
+        script.pane().machine.messages().last().map(|message| message.content.clone()).unwrap_or_default();
+    assert!(
+        said.contains("took back") && said.contains("-    return mx.square") && said.ends_with("go on"),
+        "{said}"
+    );
+}

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::State;
 use super::cursor::changed;
+use crate::agent::data::provenance::Tally;
 use crate::app::facts::Facts as Shared;
-use crate::pr::data::facts::{Facts, lines_from_model};
+use crate::pr::data::facts::Facts;
 use crate::pr::data::{Gate, GateId, Known, Template, Where, gates, guard};
 
 /// What this pane was told, and what the person answered for.
@@ -15,16 +16,6 @@ pub(super) struct Records {
     pub overrides: BTreeMap<GateId, String>,
     /// Counted when a field is left or the branch is read, never while typing: it costs as much as the session is long.
     overlaps: Option<usize>,
-    /// Lines the model wrote in edits that the person accepted, and how many such edits were told.
-    accepted: Vec<String>,
-    edits: usize,
-}
-
-impl Records {
-    pub fn accept(&mut self, edits: usize, lines: Vec<String>) {
-        self.accepted.extend(lines);
-        self.edits += edits;
-    }
 }
 
 impl State {
@@ -70,22 +61,23 @@ impl State {
     }
 
     fn fact_sentence(&self, shared: &Shared) -> String {
-        let files = self.snapshot.iter().flat_map(|snapshot| &snapshot.files);
-        let rows = files.flat_map(changed).filter(|row| row.sign == '+' && row.place != Where::Context);
-        let added: Vec<&str> =
-            rows.map(|row| row.text.as_str()).filter(|text| !text.trim().is_empty()).collect();
         let counts = &shared.counts;
-        let known = self.checks.edits == counts.edits_accepted + counts.edits_changed;
-        let accepted = self.checks.accepted.iter().map(String::as_str);
+        let (mut lines, mut from) = (Tally::default(), None);
+        for file in self.snapshot.iter().flat_map(|snapshot| &snapshot.files) {
+            let rows = changed(file).filter(|row| row.sign == '+' && row.place != Where::Context);
+            let added = rows.map(|row| (row.new, row.text.as_str()));
+            lines = lines + shared.provenance.count(&file.path, added);
+            from = from.or(shared.provenance.file(&file.path).and_then(|file| file.from.clone()));
+        }
         let facts = Facts {
             models: counts.models.clone(),
             turns: counts.turns,
             accepted: counts.edits_accepted,
             changed: counts.edits_changed,
             refused: counts.edits_denied,
-            added: added.len(),
             incomplete: counts.incomplete,
-            from_model: known.then(|| lines_from_model(added.iter().copied(), accepted)),
+            lines,
+            from,
         };
         facts.sentence()
     }

@@ -1,5 +1,6 @@
 use super::fixture::{bare, loaded, press, say, state};
 use super::{Ask, Job, Layer, Mode, Msg, PersonRequest, Section};
+use crate::agent::data::provenance::Applied;
 use crate::app::effect::Job as AppJob;
 use crate::app::msg::Msg as AppMsg;
 use crate::app::update::update;
@@ -231,17 +232,22 @@ fn output_enters_from_a_stored_run_only_and_never_into_the_commit_message() {
 }
 
 #[test]
-fn the_fact_sheet_claims_a_share_only_when_it_saw_every_edit() {
+fn the_fact_sheet_counts_who_wrote_each_added_line() {
     let mut state = state(80, 24);
     state.facts.counts.turns = 3;
     state.facts.counts.edits_accepted = 1;
     say(&mut state, Msg::Loaded(Box::new(loaded())));
-    assert!(state.panes.pr.facts.ends_with("; 4 added lines (not blank)"), "{}", state.panes.pr.facts);
-    say(
-        &mut state,
-        Msg::Accepted { edits: 1, lines: vec!["class ModelArgs(BaseModelArgs):".into(), "gone".into()] },
-    );
-    let expected = "1 of 4 added lines (not blank) accepted from the model, 3 yours";
+    let unknown = "0 of 4 added lines (not blank) accepted from the model, 4 not known: there before this session, 0 yours";
+    assert!(state.panes.pr.facts.ends_with(unknown), "{}", state.panes.pr.facts);
+    // The person began the file, the model wrote one line of it.
+    let path = state.panes.pr.snapshot.as_ref().expect("a snapshot").files[0].path.clone();
+    let mut lines = crate::agent::data::provenance::Ledger::default();
+    lines.saved(&path, "");
+    let after = "class ModelArgs(BaseModelArgs):\n";
+    lines.edited(&Applied { path: &path, before: "", proposed: after, written: after });
+    state.facts.provenance = lines;
+    say(&mut state, Msg::Loaded(Box::new(loaded())));
+    let expected = "1 of 4 added lines (not blank) accepted from the model, 1 not known: there before this session, 2 yours";
     assert!(state.panes.pr.facts.ends_with(expected), "{}", state.panes.pr.facts);
 }
 

@@ -24,6 +24,8 @@ pub enum Action {
     Previous,
     Follow,
     Divergence,
+    /// Shows or hides who wrote each line of the port.
+    Writers,
     Edit,
     Back,
     /// Takes the chosen row, or follows what the line names.
@@ -64,6 +66,7 @@ pub const ACTIONS: &[Binding] = &[
     own("source.next", "Next match", &["n"], 0, Action::Next),
     own("source.previous", "Previous match", &["N"], 0, Action::Previous),
     own("source.follow", "Follow the pair on and off", &["f"], 0, Action::Follow),
+    own("source.writers", "Who wrote each line", &["w"], 9, Action::Writers),
     own("source.edit", "Open in $EDITOR", &["e"], 8, Action::Edit),
     own("source.back", "Back", &["ctrl-o"], 0, Action::Back),
     own("source.enter", "Take, or follow what the line names", &["enter"], 0, Action::Enter),

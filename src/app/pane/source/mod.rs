@@ -14,7 +14,7 @@ pub mod side;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Ctx, Pane, PaneMsg, Used, configs, harness};
+use super::{Ctx, Pane, PaneMsg, Used, chat, configs, harness};
 use crate::app::Millis;
 use crate::app::effect::{self, Effect};
 use crate::app::job::JobKind;
@@ -98,6 +98,15 @@ pub enum Follow {
     Off,
 }
 
+/// Whether the gutter says who wrote each line of the port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Writers {
+    #[default]
+    Hidden,
+    Shown,
+}
+
 /// The pane's state.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -110,6 +119,7 @@ pub struct State {
     pub active: Half,
     pub follow: Follow,
     pub pairing: Pairing,
+    pub writers: Writers,
     pub divergence: Option<Divergence>,
     pub list: Option<List>,
     /// What was said about the last jump, until the next one.
@@ -166,6 +176,9 @@ impl State {
             Action::Previous => self.next_match(-1, ctx),
             Action::Follow => self.toggle_follow(ctx),
             Action::Divergence => self.go_to_divergence(ctx),
+            Action::Writers => {
+                self.writers = if self.writers == Writers::Shown { Writers::Hidden } else { Writers::Shown };
+            }
             Action::Edit => self.edit(ctx),
             Action::Back => self.go_back(ctx),
             Action::Enter => self.follow_line(ctx),
@@ -202,6 +215,9 @@ impl State {
                 {
                     let first = first.clone();
                     self.show_reference(&first, ctx);
+                }
+                if self.port.path.as_ref() == Some(&path) {
+                    port_now(&path, None, ctx);
                 }
                 self.missing.insert(path, report);
             }
@@ -250,6 +266,9 @@ impl State {
         }
         let is_port =
             ctx.facts.workspace.as_ref().is_some_and(|workspace| workspace.port.as_ref() == Some(&path));
+        if is_port {
+            port_now(&path, Some(source.doc.text.to_string()), ctx);
+        }
         // A port that was not there yet and now is has changed too.
         let announced = self.announced.take_if(|_| is_port).is_some_and(|at| ctx.now < at + ANNOUNCED_MS);
         if is_port && (changed || was_missing) && !announced {
@@ -434,6 +453,16 @@ impl Pane for State {
 /// The harness and tracebacks name files in other ways than the list does.
 pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
     a == b || a.ends_with(b) || b.ends_with(a)
+}
+
+/// Tells the chat what the port reads, for who wrote its lines.
+fn port_now(port: &Path, text: Option<String>, ctx: &mut Ctx<'_>) {
+    let checkout =
+        ctx.facts.workspace.as_ref().map(|workspace| workspace.checkout.clone()).unwrap_or_default();
+    if let Ok(path) = port.strip_prefix(checkout) {
+        let path = path.to_string_lossy().into_owned();
+        ctx.post(PaneMsg::Chat(chat::Msg::PortNow { path, text }));
+    }
 }
 
 /// Tells the configs pane which keys each side reads.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::list::Kind;
-use super::{Divergence, Follow, Half, List, Side, State};
+use super::{Divergence, Follow, Half, List, Side, State, Writers};
 use crate::app::effect;
 use crate::app::job::JobKind;
 use crate::app::pane::Ctx;
@@ -19,6 +19,7 @@ struct Saved {
     port: SavedSide,
     active: Half,
     follow: Follow,
+    writers: Writers,
     list: Option<SavedList>,
     divergence: Option<Divergence>,
     note: Option<String>,
@@ -78,6 +79,7 @@ impl State {
             port: SavedSide::of(&self.port),
             active: self.active,
             follow: self.follow,
+            writers: self.writers,
             list,
             divergence: self.divergence.clone(),
             note: self.note.clone(),
@@ -92,6 +94,7 @@ impl State {
         (self.active, self.follow, self.note, self.back) =
             (saved.active, saved.follow, saved.note, saved.back);
         self.divergence = saved.divergence;
+        self.writers = saved.writers;
         self.list = saved.list.map(|list| List {
             kind: list.kind,
             query: list.query,

@@ -87,9 +87,18 @@ fn title(judge: &Judge, width: u16, theme: &Theme) -> Line<'static> {
         (Mode::Editing, _) => {
             format!("editing {}: Ctrl-S accepts your text, Esc goes back", judge.proposal.path)
         }
+        (_, View::Reference) => {
+            let name = judge.reference().map(|(name, _)| name.to_string()).unwrap_or_default();
+            format!("the reference, {name}: t goes back")
+        }
         (_, View::Yours) => format!("your change of {} since: t goes back", judge.proposal.path),
         _ if all == 1 => format!("{}: accept?", judge.proposal.title),
-        _ => format!("{}: accept {taken} of {all} hunks?", judge.proposal.title),
+        _ => match judge.draft.as_ref().and_then(|draft| draft.near.as_ref()) {
+            Some((near, _)) => {
+                format!("{}: accept {taken} of {all} parts? against {near}.py", judge.proposal.title)
+            }
+            None => format!("{}: accept {taken} of {all} hunks?", judge.proposal.title),
+        },
     };
     Line::from(vec![
         Span::styled("? ", theme.warn),
@@ -100,12 +109,17 @@ fn title(judge: &Judge, width: u16, theme: &Theme) -> Line<'static> {
 
 /// Draws the change: beside the person's own one where there is one and room for both.
 fn changes(canvas: &mut Canvas<'_, '_>, area: Rect, judge: &Judge) {
-    let beside = judge.conflict.as_ref().filter(|_| area.width >= BESIDE && judge.view == View::Proposal);
-    let Some(conflict) = beside else { return diff::draw(canvas, area, judge) };
+    let beside = area.width >= BESIDE && judge.view == View::Proposal;
+    let conflict = judge.conflict.as_ref().map(|conflict| ("your change since", &conflict.yours[..]));
+    let reference = judge.reference().filter(|_| beside && conflict.is_none());
+    let reference = reference.as_ref().map(|(name, rows)| (*name, &rows[..]));
+    let Some(other) = conflict.or(reference).filter(|_| beside) else {
+        return diff::draw(canvas, area, judge);
+    };
     let width = area.width / 2;
     diff::draw(canvas, Rect { width, ..area }, judge);
     let right = Rect { x: area.x + width + 1, width: area.width - width - 1, ..area };
-    diff::beside(canvas, right, ("your change since", &conflict.yours), judge);
+    diff::beside(canvas, right, other, judge);
     for y in area.y..area.bottom() {
         canvas.frame.buffer_mut().set_string(area.x + width, y, "│", canvas.theme.border);
     }

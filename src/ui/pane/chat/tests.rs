@@ -6,7 +6,7 @@ use ratatui::backend::TestBackend;
 use crate::agent::data::{Entry, FailureKind, Message, StreamEvent, StreamFailure};
 use crate::app::facts::DemoFacts;
 use crate::app::pane::chat::Provider;
-use crate::app::pane::chat::tests::{Script, three_hunks, with_hunks, with_proposal};
+use crate::app::pane::chat::tests::{Script, three_hunks, with_draft, with_hunks, with_proposal};
 use crate::session::data::Earlier;
 use crate::theme::Theme;
 use crate::ui::{self, ViewCache};
@@ -80,6 +80,18 @@ fn a_conflict_small_and_with_both_changes_side_by_side() {
     script.chat(conflict);
     script.keys("z");
     insta::assert_snapshot!("conflict_200x60", Screen::new(LARGE).draw(&script));
+}
+
+#[test]
+fn a_new_port_class_by_class_with_the_reference_beside_where_there_is_room() {
+    let mut script = with_draft(SMALL);
+    script.keys("n n space p");
+    insta::assert_snapshot!("draft_80x24", shown(&script, SMALL));
+    script.keys("t");
+    insta::assert_snapshot!("draft_reference_80x24", shown(&script, SMALL));
+    let mut script = with_draft(LARGE);
+    script.keys("n z");
+    insta::assert_snapshot!("draft_200x60", Screen::new(LARGE).draw(&script));
 }
 
 #[test]

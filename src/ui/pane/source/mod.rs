@@ -5,8 +5,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear};
 use unicode_width::UnicodeWidthStr;
 
+use crate::agent::data::provenance::{FileLines, Origin};
 use crate::app::State as App;
-use crate::app::pane::source::{Half, List, Side, State, code_height, halves, list};
+use crate::app::pane::source::{Half, List, Side, State, Writers, code_height, halves, list};
 use crate::ui::Canvas;
 use crate::ui::frame::empty;
 use crate::ui::overlay::centred;
@@ -68,11 +69,12 @@ fn draw_half(canvas: &mut Canvas<'_, '_>, state: &State, half: Half, area: Rect)
         Half::Reference => found.reference.as_ref(),
         Half::Port => found.port.as_ref(),
     });
+    let writers = writers(canvas, state, half);
     let mark = |line: u32| match spot {
         _ if doc.broken == Some(line) => Mark::Broken,
         Some(spot) if spot.line == line => Mark::DivergentHere,
         Some(spot) if (spot.first..=spot.last).contains(&line) => Mark::Divergent,
-        _ => Mark::None,
+        _ => writers.get(line as usize - 1).map_or(Mark::None, |origin| Mark::Writer(*origin)),
     };
     let after = |line: u32| match half {
         _ if doc.broken == Some(line) => Some("not Python from here".to_string()),
@@ -93,6 +95,35 @@ fn draw_half(canvas: &mut Canvas<'_, '_>, state: &State, half: Half, area: Rect)
         lit: if canvas.focused && half == state.active { Lit::Yes } else { Lit::No },
     };
     listing::draw(canvas.frame.buffer_mut(), body, &code, canvas.theme);
+}
+
+/// Gives who wrote each line of the port; nothing while the ledger's text is not the one that is shown.
+fn writers(canvas: &Canvas<'_, '_>, state: &State, half: Half) -> Vec<Origin> {
+    let file = port_file(canvas, state).filter(|_| half == Half::Port && state.writers == Writers::Shown);
+    file.map(FileLines::origins).unwrap_or_default()
+}
+
+fn port_file<'a>(canvas: &Canvas<'a, '_>, state: &State) -> Option<&'a FileLines> {
+    let file = canvas.state.facts.provenance.at(state.port.path.as_deref()?)?;
+    state.port.doc.as_ref().filter(|doc| *doc.text == *file.text).map(|_| file)
+}
+
+/// The legend of the writers' marks, with counts of lines that are not blank.
+fn legend(file: Option<&FileLines>) -> String {
+    let Some(file) = file else { return "Who wrote each line: not known yet".into() };
+    let tally = file.tally();
+    let from = file.from.as_deref().unwrap_or("an accepted port");
+    let words = |origin: Origin| match origin {
+        Origin::Before => "there before".to_string(),
+        Origin::Model => "model".into(),
+        Origin::Changed => "model, changed by you".into(),
+        Origin::Person => "you".into(),
+        Origin::Upstream => format!("from {from}"),
+    };
+    let part = |origin: Origin| format!("{} {} {}", origin.mark(), tally.of(origin), words(origin));
+    let mut parts: Vec<String> = Origin::MARKED.into_iter().map(part).collect();
+    parts.extend((tally.before > 0).then(|| part(Origin::Before).trim_start().to_string()));
+    parts.join(" · ")
 }
 
 fn title(canvas: &mut Canvas<'_, '_>, state: &State, half: Half, area: Rect) {
@@ -152,6 +183,8 @@ fn words_below(canvas: &mut Canvas<'_, '_>, state: &State) {
         (note.clone(), if bad { canvas.theme.fail } else { canvas.theme.text })
     } else if !side.search.query.is_empty() {
         (matches(side), canvas.theme.text)
+    } else if state.writers == Writers::Shown {
+        (legend(port_file(canvas, state)), canvas.theme.text)
     } else if let Some(pair) = state.pair_here(state.active) {
         (format!("{} ↔ {} · {}", pair.reference, pair.port, pair.reason), canvas.theme.dim)
     } else {

@@ -400,3 +400,25 @@ fn a_file_beside_the_references_is_read_again_or_gives_way() {
     assert_eq!(again.app.panes.source.reference.path, Some("/t/arcee/modeling_arcee.py".into()));
     assert!(again.app.panes.source.reference.doc.is_some());
 }
+
+#[test]
+fn the_gutter_says_who_wrote_each_line_with_a_legend() {
+    use crate::agent::data::provenance::Applied;
+    for (size, name) in [(SMALL, "writers_80x24"), (LARGE, "writers_200x60")] {
+        let mut script = Script::ready(size);
+        let path = "mlx_lm/models/arcee.py";
+        let lines = PORT.split_inclusive('\n').count();
+        let copied: Vec<bool> = (0..lines).map(|line| (5..13).contains(&line)).collect();
+        let ledger = &mut script.app.facts.provenance;
+        ledger.edited(&Applied { path, before: "", proposed: PORT, written: PORT });
+        ledger.copied(path, PORT, &copied, "llama.py");
+        // The person saves: one line changed, one added. The source pane tells the chat, which keeps the ledger.
+        let mine = PORT.replace("    hidden_size: int\n", "    hidden_size: int = 1\n    mine: int = 2\n");
+        assert_ne!(mine, PORT);
+        script.load("/w/mlx-lm/mlx_lm/models/arcee.py", &mine);
+        script.keys("l w g");
+        insta::assert_snapshot!(name, script.shown());
+        script.keys("w");
+        assert!(!script.shown().contains("changed by you"));
+    }
+}

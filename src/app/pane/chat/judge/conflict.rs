@@ -55,7 +55,7 @@ impl Judge {
         let same = present.as_deref().unwrap_or_default() == self.proposal.before
             && (present.is_some() || self.proposal.before.is_empty());
         self.conflict = (!same).then(|| Conflict::new(&self.proposal, present));
-        if self.conflict.is_none() {
+        if self.conflict.is_none() && self.view == View::Yours {
             self.view = View::Proposal;
         }
         self.cursor = self.cursor.min(self.shown().len().saturating_sub(1));
@@ -89,6 +89,9 @@ impl State {
         }
         ctx.cancel(JobKind::WatchEdit);
         self.watched = wanted.as_ref().map(|(call_id, ..)| call_id.clone());
+        if let Some(proposal) = self.judge.as_ref().map(|judge| judge.proposal.clone()) {
+            self.start_draft(&proposal, ctx);
+        }
         if let Some((call_id, scope, path)) = wanted {
             let job = Job::WatchEdit { call_id, scope, path };
             ctx.start(JobKind::WatchEdit, "watching the file of the edit", AnyJob::Chat(job));
@@ -102,14 +105,18 @@ impl State {
         }
     }
 
-    /// Shows the person's own change in place of the proposal, and back.
+    /// Shows the other side in place of the proposal, and back: the person's own change, or the reference of a new port's class.
     pub(in crate::app::pane::chat) fn toggle_view(&mut self, ctx: &mut Ctx<'_>) {
         let Some(judge) = &mut self.judge else { return };
-        if judge.conflict.is_none() {
-            return ctx.toast("Nobody changed the file since this was proposed");
+        if judge.view != View::Proposal {
+            (judge.view, judge.cursor) = (View::Proposal, judge.back_to);
+            judge.top = judge.cursor;
+        } else if judge.conflict.is_some() {
+            judge.back_to = judge.cursor;
+            (judge.view, judge.cursor, judge.top) = (View::Yours, 0, 0);
+        } else if !judge.show_reference() {
+            ctx.toast("Nothing stands beside this: nobody changed the file, and no class of the reference answers to it");
         }
-        judge.view = if judge.view == View::Proposal { View::Yours } else { View::Proposal };
-        (judge.cursor, judge.top) = (0, 0);
     }
 
     /// Fits the waiting proposal onto the file as it is.

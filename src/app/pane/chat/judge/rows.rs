@@ -49,6 +49,11 @@ impl DiffRow {
         Self { kind, number, parts: vec![(Emphasis::Plain, text)], hunk }
     }
 
+    /// Makes the first row of a hunk.
+    pub(super) fn head(place: &str, hunk: usize) -> Self {
+        Self::plain(DiffKind::Head, 0, place, Some(hunk))
+    }
+
     /// Gives the line.
     pub fn text(&self) -> String {
         self.parts.iter().map(|(_, text)| text.as_str()).collect()
@@ -81,6 +86,12 @@ pub fn rows(before: &str, after: &str, hunks: &[Hunk]) -> Vec<DiffRow> {
 /// Makes the rows of a change that is only looked at.
 pub fn plain_rows(before: &str, after: &str) -> Vec<DiffRow> {
     rows(before, after, &hunks(before, after))
+}
+
+/// Makes the rows of a text that is only looked at.
+pub(super) fn code_rows(text: &str, first: usize) -> Vec<DiffRow> {
+    let row = |(at, line): (usize, &&str)| DiffRow::plain(DiffKind::Same, first + at, line, None);
+    lines(text).iter().enumerate().map(row).collect()
 }
 
 fn gap(left: usize) -> Option<DiffRow> {

@@ -114,7 +114,13 @@ impl Drawn<'_> {
         let all = self.judge.hunks.len();
         let fits = self.judge.conflict.as_ref().and_then(|conflict| conflict.rebased.fits.get(of)).copied();
         let unfit = if fits == Some(false) { " · no longer fits" } else { "" };
-        let text = format!("{mark} hunk {} of {all}{place}  +{added} −{removed}{unfit}", of + 1);
+        let text = match self.judge.draft.as_ref().and_then(|draft| draft.sections.get(of)) {
+            Some(section) => {
+                let near = section.near.as_ref().map_or("in no accepted port", |near| near.name.as_str());
+                format!("{mark} {} · {near}  +{added} −{removed}", section.name)
+            }
+            None => format!("{mark} hunk {} of {all}{place}  +{added} −{removed}{unfit}", of + 1),
+        };
         Line::from(vec![
             Span::styled("     ", self.theme.gutter),
             Span::styled(truncate(&text, self.width.saturating_sub(5)), style),
