@@ -29,8 +29,12 @@ macro_rules! brought {
 }
 
 /// The recordings that the program brings; the first is played where none is named.
-pub const BROUGHT: [Brought; 2] =
-    [brought!("arcee", "defaults", "yarn"), brought!("cwm", "defaults", "spelled-as-v4")];
+pub const BROUGHT: [Brought; 4] = [
+    brought!("arcee", "defaults", "yarn"),
+    brought!("cwm", "defaults", "spelled-as-v4"),
+    brought!("vaultgemma", "defaults", "full"),
+    brought!("axk1", "defaults", "yarn"),
+];
 
 /// What is played.
 #[derive(Debug)]

@@ -71,6 +71,26 @@ fn the_port_of_cwm_is_done_again_as_it_is_recorded() {
 }
 
 #[test]
+fn the_port_of_vaultgemma_is_done_again_as_it_is_recorded() {
+    let (good, said) = replay(&["vaultgemma"]);
+    assert!(good, "{said}");
+    // Gemma 2's port has one mask for all layers, and none that fits a batch of grouped heads.
+    let first = said.split("[verdict]").next().expect("the first verdict");
+    assert!(first.contains("✗ batch   defaults std 1.0"), "{said}");
+    assert!(first.contains("first divergence: model.layers.0.self_attn"), "{said}");
+    assert!(said.trim_end().ends_with("exit: 0"), "{said}");
+}
+
+#[test]
+fn the_port_of_axk1_is_done_again_as_it_is_recorded() {
+    let (good, said) = replay(&["axk1"]);
+    assert!(good, "{said}");
+    // A bias that sanitize makes up is refused, one that no layer has is left out.
+    assert!(said.contains("✗ sanitize"), "{said}");
+    assert!(said.trim_end().ends_with("exit: 0"), "{said}");
+}
+
+#[test]
 fn a_replay_that_differs_from_its_recording_fails_and_says_where() {
     let folder = tempfile::tempdir().expect("a folder");
     let text = std::fs::read_to_string("recordings/arcee.jsonl").expect("a recording");
