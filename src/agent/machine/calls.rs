@@ -96,7 +96,7 @@ impl Machine {
         while let Some(call) = self.active_call() {
             match check(&call, &self.setup.tools) {
                 Err(wrong) => self.end_call(&call.id, ToolOutcome::Failed { text: self.blame_cut(wrong) }),
-                Ok((run, approval)) => match self.gate().filter(|_| approval == Approval::Ask) {
+                Ok((run, approval)) => match self.gate_of(&run.name).filter(|_| approval == Approval::Ask) {
                     Some(gate) => self.refuse_by(gate, &call.id),
                     None => return self.dispatch(run, approval),
                 },

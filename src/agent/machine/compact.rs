@@ -129,6 +129,11 @@ impl Machine {
 
     fn start_compacting(&mut self, why: Why, then: Then) -> bool {
         let Some((upto, tokens)) = self.plan() else { return false };
+        // Where prompt and tools alone fill the context, a summary of every few messages would help nobody.
+        let least = self.setup.limits.context.map_or(0, |limit| limit / 10);
+        if why == Why::Full && tokens < least {
+            return false;
+        }
         let phase = CompactPhase::Preview { summary: String::new(), pinned: Vec::new() };
         self.state = State::Compacting(Compacting { upto, tokens, why, phase, shrinks: 0, bytes: 0, then });
         self.ask_for_summary(1);

@@ -120,7 +120,7 @@ impl Seen {
 }
 
 fn reads(name: &str, arguments: &str) -> Option<Reads> {
-    if name.starts_with("check") {
+    if name.starts_with("check_") {
         return Some(Reads::Check);
     }
     if name.contains("config") || name.contains("ledger") {
@@ -143,6 +143,11 @@ fn reads(name: &str, arguments: &str) -> Option<Reads> {
 }
 
 impl Machine {
+    /// Gives the gate that keeps this tool's change from being proposed. A lesson is no model code.
+    pub(super) fn gate_of(&self, tool: &str) -> Option<Gate> {
+        self.gate().filter(|_| !tool.contains("lesson"))
+    }
+
     /// Gives the first gate that keeps an edit from being proposed.
     pub fn gate(&self) -> Option<Gate> {
         if self.setup.gates == Gates::Open {

@@ -132,6 +132,10 @@ fn changes(checkout: &Path) -> Result<Changes, Report> {
     let mut files = 0;
     for file in &layers {
         let after = if staged { &file.index } else { &file.worktree };
+        // Unstaged, what a build left in the checkout is nobody's change.
+        if !staged && !file.path.starts_with("mlx_lm/models/") && !file.path.starts_with("tests/") {
+            continue;
+        }
         if file.base.as_ref().map(|side| &side.id) == after.as_ref().map(|side| &side.id) {
             continue;
         }
@@ -142,8 +146,11 @@ fn changes(checkout: &Path) -> Result<Changes, Report> {
         return Err(Report::new(Blame::User, "there is nothing to read: the port changes no file yet")
             .hint("accept a first edit, or write one; the second reader reads what differs from upstream"));
     }
-    let what = if staged { "the staged diff" } else { "the port's diff; nothing is staged," };
-    let about = format!("{what} of {files} file{}", if files == 1 { "" } else { "s" });
+    let count = format!("{files} file{}", if files == 1 { "" } else { "s" });
+    let about = match staged {
+        true => format!("the staged diff of {count}"),
+        false => format!("the port's diff of {count} (nothing is staged)"),
+    };
     Ok(Changes { diff, about })
 }
 

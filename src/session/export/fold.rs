@@ -7,7 +7,7 @@ use similar::TextDiff;
 use super::{Call, Document, Edit, Piece, SCHEMA};
 use crate::agent::data::policy::RuleChange;
 use crate::agent::data::{
-    Decision, Entry as ChatEntry, Mark, Message, Proposal, Role, ToolOutcome, call_title,
+    Decision, Entry as ChatEntry, Mark, Message, PinKind, Proposal, Role, ToolOutcome, call_title,
 };
 use crate::harness::data::RunResult;
 use crate::session::data::{Entry, Header, PersonStep};
@@ -86,6 +86,8 @@ impl Folding {
                 self.note(ts, "endpoint", format!("{}{again}", failure.text));
             }
             ChatEntry::Stopped { report } => self.pieces.push(Piece::Error { ts, report }),
+            // The check itself stands there already.
+            ChatEntry::Pinned { pin } if pin.kind == PinKind::Check => {}
             ChatEntry::Pinned { pin } => self.pieces.push(Piece::Fact { ts, pin }),
             ChatEntry::Compacted { upto, summary, pinned } => {
                 self.pieces.push(Piece::Condensed { ts, messages: upto, pinned, summary });

@@ -131,6 +131,21 @@ fn below_the_threshold_and_without_a_known_limit_nothing_is_asked() {
 }
 
 #[test]
+fn a_context_that_the_prompt_fills_is_not_condensed_for_a_few_messages() {
+    let limits = Limits { context: Some(8000), rounds: 60, ..Limits::default() };
+    let system = "rule ".repeat(5600);
+    let mut machine = Machine::new(Setup { limits, system, ..setup() });
+    machine.step(0, Input::User("hi".into()));
+    round(&mut machine, "c0", 2000);
+    assert!(machine.meter().percent() >= Some(90), "{:?}", machine.meter());
+    assert!(matches!(machine.state(), State::Streaming { .. }), "500 tokens are not worth a summary");
+    round(&mut machine, "c1", 600);
+    assert!(matches!(machine.state(), State::Streaming { .. }), "nor are 700");
+    round(&mut machine, "c2", 1200);
+    assert!(matches!(machine.state(), State::Compacting(_)), "a tenth of the context is");
+}
+
+#[test]
 fn decisions_checks_and_edited_files_are_kept_word_for_word() {
     let mut machine = with_limit(4000);
     calls(&mut machine, 1, &[edit("e1"), edit("e2")]);

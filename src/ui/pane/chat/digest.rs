@@ -101,7 +101,7 @@ pub fn sheet(canvas: &mut Canvas<'_, '_>, area: Rect, sheet: &Sheet) {
     let theme = canvas.theme;
     let total: u64 = sheet.parts.iter().map(|part| part.tokens).sum::<u64>().max(1);
     let mut lines = vec![Line::from(vec![
-        Span::styled("What fills the context", theme.strong),
+        Span::styled("Context", theme.strong),
         Span::styled(format!(" · {} · Esc closes", used(sheet)), theme.dim),
     ])];
     lines.extend(wrap(&[(promise(sheet), theme.dim)], area.width, &Indent::default()));
@@ -118,7 +118,7 @@ fn used(sheet: &Sheet) -> String {
     let used = format!("{} tokens, {}", count(meter.tokens), meter.source.name());
     match (meter.limit, meter.percent()) {
         (Some(limit), Some(percent)) => format!("{used}, {percent} % of {}", count(limit)),
-        _ => format!("{used}; the model's limit is not known"),
+        _ => format!("{used}; no limit is known"),
     }
 }
 
@@ -129,7 +129,7 @@ fn promise(sheet: &Sheet) -> String {
             "{parts} At {} % a summary is made and shown to you; /compact makes one now.",
             sheet.threshold
         ),
-        None => format!("{parts} /compact makes a summary."),
+        None => format!("{parts} /compact makes a summary; a profile's `context` names the limit."),
     }
 }
 

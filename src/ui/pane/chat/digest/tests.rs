@@ -24,7 +24,7 @@ fn what_fills_the_context() {
     let mut script = Script::ready((80, 24), Provider::Endpoint);
     script.keys("alt-c");
     let text = shown(&script, (80, 24));
-    assert!(text.contains("the model's limit is not known"), "{text}");
+    assert!(text.contains("no limit is known"), "{text}");
 }
 
 #[test]
