@@ -19,6 +19,9 @@ pub struct Args {
     /// Let it write below FOLDER
     #[arg(long, value_name = "FOLDER")]
     write: Vec<PathBuf>,
+    /// Keep PATH shut, although a folder above it may be read
+    #[arg(long, value_name = "PATH")]
+    hide: Vec<PathBuf>,
     /// Its whole environment
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<OsString>,
@@ -37,7 +40,8 @@ pub struct Args {
 pub fn run(args: Args) -> Result<ExitCode, Report> {
     let env = args.env.into_iter().map(variable).collect::<Result<_, _>>()?;
     let limits = Limits { mem_mb: args.mem_mb, cpu_s: args.cpu_s, procs: args.procs, file_mb: args.file_mb };
-    let sandbox = Sandbox { profile: args.profile, read: args.read, write: args.write, env, limits };
+    let sandbox =
+        Sandbox { profile: args.profile, read: args.read, write: args.write, hidden: args.hide, env, limits };
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Report::new(Blame::User, "no program was given after `--`"));
     };

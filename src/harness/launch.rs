@@ -68,6 +68,8 @@ pub struct Site {
     /// The data folder's cache; the worker writes below `cache/harness` and nowhere else.
     pub cache: PathBuf,
     pub strategy: Strategy,
+    /// What no worker may read, although it lies in its environment.
+    pub hidden: Vec<PathBuf>,
 }
 
 impl Site {
@@ -82,6 +84,7 @@ impl Site {
             results: home.results(),
             cache: home.cache(),
             strategy: Strategy::native(),
+            hidden: Vec::new(),
         })
     }
 
@@ -174,6 +177,7 @@ impl Site {
             ("PYTHONDONTWRITEBYTECODE", "1"),
             ("PYTHONSAFEPATH", "1"),
         ];
+        let sandbox = self.hidden.iter().fold(sandbox, |sandbox, path| sandbox.hide(path));
         settings.into_iter().fold(sandbox, |sandbox, (key, value)| sandbox.env(key, value))
     }
 }

@@ -29,6 +29,7 @@ impl Lab {
             results: at("results"),
             cache: at("cache"),
             strategy: Strategy::Fork,
+            hidden: Vec::new(),
         };
         std::fs::create_dir_all(at("mlx-lm/mlx_lm/models")).expect("the checkout");
         std::fs::create_dir_all(at("cache/harness")).expect("the cache");

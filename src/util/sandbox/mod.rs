@@ -6,6 +6,7 @@
 //! Landlock for files, TCP and signals, seccomp for everything else, limits, no capabilities. macOS: a seatbelt profile.
 //! A machine that cannot do it gets an error, never an unrestricted child. Time limits and kills are the caller's.
 
+mod around;
 mod close;
 mod enter;
 mod error;

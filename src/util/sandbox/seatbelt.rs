@@ -58,6 +58,10 @@ pub fn profile(sandbox: &Sandbox, program: &Path) -> String {
     for name in sandbox.write.iter().flat_map(|path| names(path)) {
         text.push_str(&format!("(allow file-read* file-write* file-map-executable (subpath {name}))\n"));
     }
+    // The last rule that fits decides.
+    for name in sandbox.hidden.iter().flat_map(|path| names(path)) {
+        text.push_str(&format!("(deny file-read* file-map-executable (subpath {name}))\n"));
+    }
     if sandbox.profile == Profile::Loopback {
         text.push_str(LOOPBACK);
     }

@@ -50,6 +50,8 @@ pub struct Sandbox {
     pub profile: Profile,
     pub read: Vec<PathBuf>,
     pub write: Vec<PathBuf>,
+    /// What stays shut although a folder above it may be read.
+    pub hidden: Vec<PathBuf>,
     pub env: Vec<(OsString, OsString)>,
     pub limits: Limits,
 }
@@ -57,7 +59,8 @@ pub struct Sandbox {
 impl Sandbox {
     /// Allows nothing but the system's libraries.
     pub fn new(profile: Profile) -> Self {
-        Self { profile, read: Vec::new(), write: Vec::new(), env: Vec::new(), limits: Limits::default() }
+        let (read, write, hidden) = (Vec::new(), Vec::new(), Vec::new());
+        Self { profile, read, write, hidden, env: Vec::new(), limits: Limits::default() }
     }
 
     /// Lets the child read and run what is below a path. A path that does not exist is skipped.
@@ -70,6 +73,12 @@ impl Sandbox {
     /// is also its `HOME` and `TMPDIR`, unless [`Sandbox::env`] says otherwise.
     pub fn write(mut self, folder: impl AsRef<Path>) -> Self {
         self.write.push(folder.as_ref().to_path_buf());
+        self
+    }
+
+    /// Keeps a file or folder shut although what is above it may be read. Not inside a folder that may be written.
+    pub fn hide(mut self, path: impl AsRef<Path>) -> Self {
+        self.hidden.push(path.as_ref().to_path_buf());
         self
     }
 
@@ -121,6 +130,7 @@ impl Sandbox {
         let mut pair = |flag: &str, value: &OsStr| flags.extend([OsString::from(flag), value.to_os_string()]);
         self.read.iter().for_each(|path| pair("--read", path.as_os_str()));
         self.write.iter().for_each(|path| pair("--write", path.as_os_str()));
+        self.hidden.iter().for_each(|path| pair("--hide", path.as_os_str()));
         for (key, value) in self.environment() {
             let mut text = key;
             text.push("=");

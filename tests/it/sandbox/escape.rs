@@ -117,6 +117,32 @@ tried(lambda: os.truncate(token, 0))
     }
 }
 
+/// A bench hides an installed package from code that may read the rest of its environment.
+#[test]
+fn a_hidden_thing_in_a_readable_folder_stays_shut() {
+    let script = "
+home = os.environ['HOME']
+tried(lambda: open(home + '/lib/near/file').read())
+tried(lambda: open(home + '/lib/secret/file').read())
+tried(lambda: open(home + '/lib64/secret/file').read())
+tried(lambda: open(home + '/lib/same/file').read())
+tried(lambda: os.listdir(home + '/lib'))
+";
+    for user in users() {
+        let world = World::new(user);
+        for name in ["lib/near/file", "lib/secret/file"] {
+            mlxport::util::fs::write_atomic(&world.home.join(name), b"x").expect("a file");
+        }
+        std::os::unix::fs::symlink("lib", world.home.join("lib64")).expect("a link");
+        std::os::unix::fs::symlink("secret", world.home.join("lib/same")).expect("a link");
+        let open = world.sandbox().read(&world.home);
+        let hidden = open.clone().hide(world.home.join("lib/secret"));
+        let lines = |sandbox| super::world::lines(&world.output(&world.inside(sandbox, script)));
+        assert_eq!(lines(&hidden), ["done", "EACCES", "EACCES", "EACCES", "done"], "{user:?}");
+        assert_eq!(lines(&open), ["done"; 5], "{user:?}");
+    }
+}
+
 /// ptrace, unshare(user), mount, bpf, keyctl, perf_event_open, io_uring_setup, userfaultfd, clone(user), clone3.
 #[cfg(target_arch = "x86_64")]
 #[test]

@@ -7,6 +7,7 @@ use landlock::{
     RulesetCreated, RulesetCreatedAttr, RulesetError, Scope, path_beneath_rules,
 };
 
+use super::super::around::around;
 use super::super::error::SandboxError;
 use super::super::spec::{Profile, Sandbox};
 use super::super::system;
@@ -40,10 +41,12 @@ fn readable(
     program: &Path,
 ) -> Result<RulesetCreated, RulesetError> {
     let system = system::READ.iter().map(Path::new);
-    let paths = system.chain(sandbox.read.iter().map(PathBuf::as_path)).chain([program]);
+    let around = around(&sandbox.read, &sandbox.hidden);
+    let paths = system.chain(around.read.iter().map(PathBuf::as_path)).chain([program]);
     let devices = system::WRITE.iter().map(Path::new);
     rules
         .add_rules(path_beneath_rules(paths, AccessFs::from_read(TRIED)))?
+        .add_rules(path_beneath_rules(&around.list, AccessFs::ReadDir))?
         .add_rules(path_beneath_rules(devices, AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate))
 }
 
