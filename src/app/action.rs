@@ -33,6 +33,8 @@ pub enum Global {
     Escape,
     /// Opens the model picker.
     Models,
+    /// Opens the list of what the files can be put back to.
+    Rewind,
     /// Runs or resumes the workspace set-up.
     Setup,
     /// Plays the recording's next step of the person (demo only).
@@ -86,6 +88,7 @@ pub const GLOBAL: &[Binding] = &[
     row("app.help", "Help", &["?", "f1"], ("", 95), Action::Global(Global::Help)),
     row("app.escape", "Close the top layer", &["esc"], ("", 0), Action::Global(Global::Escape)),
     row("app.model", "Choose the model", &["f4"], ("", 0), Action::Global(Global::Models)),
+    row("app.rewind", "Go back to before a turn", &["f6"], ("", 0), Action::Global(Global::Rewind)),
     row("app.setup", "Set up the workspace", &[], ("", 0), Action::Global(Global::Setup)),
     row("app.recorded", "Play the recorded step", &["f8"], ("demo", 1), Action::Global(Global::NextRecorded)),
     row("app.redraw", "Draw the screen again", &["ctrl-l"], ("", 0), Action::Global(Global::Redraw)),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Millis;
 use super::job::JobId;
 use super::pane::{chat, configs, harness, pr, source};
-use super::{models, setup};
+use super::{models, rewind, setup};
 use crate::session::data::Entry;
 
 /// Something for the runtime to do.
@@ -51,6 +51,7 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 pub enum Job {
     Setup(setup::Job),
+    Rewind(rewind::Job),
     Models(models::Job),
     Chat(chat::Job),
     Source(source::Job),

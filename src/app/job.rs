@@ -15,6 +15,10 @@ pub struct JobId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum JobKind {
     Setup,
+    /// Takes a snapshot of the checkout; each by its number, none replaces another.
+    Checkpoint(u32),
+    /// Lists snapshots, looks at one, puts the files back.
+    Rewind,
     /// What the model picker asks for.
     Models,
     /// Takes up a role's model from an earlier run.
@@ -52,10 +56,10 @@ pub enum JobKind {
 }
 
 impl JobKind {
-    /// The pane that is told when a job of this kind ends.
+    /// The pane that is told when a job of this kind ends; none where a layer above the panes is.
     pub fn pane(self) -> Option<PaneId> {
         match self {
-            Self::Setup | Self::Models | Self::Model(_) => None,
+            Self::Setup | Self::Models | Self::Model(_) | Self::Checkpoint(_) | Self::Rewind => None,
             Self::Stream
             | Self::Tool(_)
             | Self::WatchEdit

@@ -22,6 +22,7 @@ pub mod msg;
 pub mod overlay;
 pub mod pane;
 pub mod recorded;
+pub mod rewind;
 pub mod setup;
 pub mod state;
 pub mod update;

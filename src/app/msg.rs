@@ -4,7 +4,7 @@ use super::Action;
 use super::job::JobId;
 use super::key::{Key, Mouse};
 use super::pane::{PaneId, chat, configs, harness, pr, source};
-use super::{models, setup};
+use super::{models, rewind, setup};
 use crate::session::data::{Live, PersonStep};
 use crate::util::blame::Report;
 
@@ -49,6 +49,7 @@ pub enum Focused {
 #[derive(Clone, Debug)]
 pub enum PaneMsg {
     Setup(setup::Msg),
+    Rewind(rewind::Msg),
     Models(models::Msg),
     Chat(chat::Msg),
     Source(source::Msg),

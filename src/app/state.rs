@@ -6,7 +6,7 @@ use super::keymap::Keymap;
 use super::layout::{self, Choice, Layout};
 use super::overlay::Overlay;
 use super::pane::{PaneId, Panes};
-use super::{Millis, models, setup};
+use super::{Millis, models, rewind, setup};
 
 /// The whole state. Changes only inside `update`.
 #[derive(Debug, Default)]
@@ -22,6 +22,7 @@ pub struct State {
     pub facts: Facts,
     pub jobs: Jobs,
     pub setup: setup::State,
+    pub rewind: rewind::State,
     pub models: models::State,
     pub panes: Panes,
     /// When Ctrl-C was pressed last; a second one soon after quits.

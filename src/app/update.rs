@@ -70,11 +70,11 @@ impl Turn<'_> {
     /// Runs a closure with the parts of the state that a pane may touch.
     fn with<T>(&mut self, pane: PaneId, run: impl FnOnce(&mut Parts<'_>, &mut Ctx<'_>) -> T) -> T {
         let size = self.state.inner_size(pane);
-        let State { facts, jobs, setup, models, panes, focus, .. } = &mut *self.state;
+        let State { facts, jobs, setup, models, rewind, panes, focus, .. } = &mut *self.state;
         facts.focus = *focus;
         let (now, effects, posts) = (self.now, &mut self.effects, &mut self.posts);
         let mut ctx = Ctx { now, size, facts, jobs, effects, posts };
-        run(&mut Parts { setup, models, panes }, &mut ctx)
+        run(&mut Parts { setup, models, rewind, panes }, &mut ctx)
     }
 
     fn on_pane<T>(&mut self, pane: PaneId, run: impl FnOnce(&mut dyn Pane, &mut Ctx<'_>) -> T) -> T {
@@ -86,6 +86,7 @@ impl Turn<'_> {
             PaneMsg::Focus(pane) => self.focus(pane),
             PaneMsg::Act(action) => self.act(action),
             PaneMsg::Setup(msg) => self.with(PaneId::Chat, |parts, ctx| parts.setup.on(msg, ctx)),
+            PaneMsg::Rewind(msg) => self.with(PaneId::Chat, |parts, ctx| parts.rewind.on(msg, ctx)),
             PaneMsg::Models(msg) => self.with(PaneId::Chat, |parts, ctx| parts.models.on(msg, ctx)),
             PaneMsg::Chat(msg) => self.with(PaneId::Chat, |parts, ctx| parts.panes.chat.on(msg, ctx)),
             PaneMsg::Source(msg) => self.with(PaneId::Source, |parts, ctx| parts.panes.source.on(msg, ctx)),
@@ -131,6 +132,12 @@ impl Turn<'_> {
         if self.state.models.shown {
             return self.with(PaneId::Chat, |parts, ctx| parts.models.key(key, ctx));
         }
+        if self.state.rewind.is_open() {
+            return self.with(PaneId::Chat, |parts, ctx| {
+                let busy = parts.panes.chat.machine.is_busy();
+                parts.rewind.key(key, busy, ctx);
+            });
+        }
         let focus = self.state.focus;
         let contexts = self.state.contexts(focus);
         // While text is typed, a plain character is text unless the pane's present contexts bind it.
@@ -152,6 +159,9 @@ impl Turn<'_> {
         }
         if self.state.models.shown {
             return self.state.models.paste(text);
+        }
+        if self.state.rewind.is_open() {
+            return;
         }
         self.on_pane(self.state.focus, |pane, ctx| pane.paste(text, ctx));
     }
@@ -186,6 +196,7 @@ impl Turn<'_> {
             Global::Help => self.open(overlay::Kind::Help),
             Global::Palette => self.open(overlay::Kind::Palette),
             Global::Escape => self.escape(),
+            Global::Rewind => self.with(PaneId::Chat, |parts, ctx| parts.rewind.open(ctx)),
             Global::Models => self.with(PaneId::Chat, |parts, ctx| parts.models.open(ctx)),
             Global::Setup => self.with(PaneId::Chat, |parts, ctx| parts.setup.start(ctx)),
             Global::NextRecorded => self.effects.push(Effect::NextRecorded),
@@ -248,6 +259,9 @@ impl Turn<'_> {
             return self.with(PaneId::Chat, |parts, ctx| parts.models.ended(result, ctx));
         }
         match kind.pane() {
+            None if matches!(kind, JobKind::Checkpoint(_) | JobKind::Rewind) => {
+                self.with(PaneId::Chat, |parts, ctx| parts.rewind.ended(kind, result, ctx))
+            }
             None => self.with(PaneId::Chat, |parts, ctx| parts.setup.ended(result, ctx)),
             Some(pane) => self.on_pane(pane, |pane, ctx| pane.ended(kind, result, ctx)),
         }
@@ -291,6 +305,7 @@ impl Turn<'_> {
 /// What a pane's update may touch besides its [`Ctx`].
 pub(super) struct Parts<'a> {
     pub setup: &'a mut super::setup::State,
+    pub rewind: &'a mut super::rewind::State,
     pub models: &'a mut super::models::State,
     pub panes: &'a mut super::pane::Panes,
 }

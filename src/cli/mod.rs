@@ -11,6 +11,7 @@ use crate::util::blame::{Blame, Report};
 
 mod bench;
 mod check;
+mod checkpoint;
 mod code;
 mod compare;
 mod config_diff;
@@ -125,6 +126,10 @@ enum Command {
     Resume(sessions::ResumeArgs),
     /// List the sessions
     Sessions(sessions::ListArgs),
+    /// List what a session's files can be put back to
+    Checkpoints(checkpoint::ListArgs),
+    /// Put the files back as they were before a turn; can be undone
+    Rewind(checkpoint::RewindArgs),
     /// Save a session as a recording
     Record(sessions::RecordArgs),
     /// Write a session as a document to read: Markdown, JSON or HTML, without keys and folders
@@ -201,6 +206,8 @@ fn run(cli: Cli) -> Result<ExitCode, Report> {
         Some(Command::Doctor(args)) => doctor::run(args, &common),
         Some(Command::Demo(args)) => demo::run(args, &common),
         Some(Command::Sessions(args)) => sessions::list(args, &common),
+        Some(Command::Checkpoints(args)) => checkpoint::list(args, &common),
+        Some(Command::Rewind(args)) => checkpoint::rewind(args, &common),
         Some(Command::Record(args)) => sessions::record(args, &common),
         Some(Command::Export(args)) => export::run(args, &common),
         Some(Command::Check(args)) => check::run(args, &common),

@@ -5,6 +5,7 @@
 
 pub mod acts;
 mod branches;
+mod checkpoint;
 mod error;
 mod hash;
 mod layers;
@@ -12,6 +13,7 @@ mod remote;
 mod repo;
 
 pub use branches::BranchFile;
+pub use checkpoint::{Caps, Difference, Kept, LeftOut, Photo};
 pub use error::GitError;
 pub use hash::blob_id;
 pub use layers::{FileLayers, Mode, Obstacle, Side};

@@ -1,5 +1,7 @@
 //! What the port room says, as plain data: the workspace, the steps of its setup, and what an edit left behind.
 
+pub mod checkpoint;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};

@@ -5,6 +5,7 @@
 
 mod branch;
 mod checkout;
+pub mod checkpoint;
 mod context;
 pub mod data;
 pub mod doctor;

@@ -9,8 +9,11 @@ mod harness;
 mod models;
 pub mod pr;
 mod reader;
+mod rewind;
 mod setup;
 mod source;
+
+pub(super) use chat::config_keys;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -119,6 +122,7 @@ impl JobTable {
         self.spawn(id, move |sink, cancel| async move {
             match job {
                 Job::Setup(job) => setup::run(job, services, sink, cancel).await,
+                Job::Rewind(job) => rewind::run(job, services, sink).await,
                 Job::Models(job) => models::run(job, services, sink, cancel).await,
                 Job::Chat(job) => chat::run(job, services, sink, cancel).await,
                 Job::Source(job) => source::run(job, services, sink, cancel).await,

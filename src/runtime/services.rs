@@ -9,6 +9,7 @@ use crate::app::Millis;
 use crate::config::{Home, Settings};
 use crate::harness::Harness;
 use crate::port::Workspace;
+use crate::port::checkpoint::Checkpoints;
 use crate::tools::Registry;
 use crate::util::blame::{Blame, Report};
 
@@ -47,6 +48,7 @@ impl Configs {
 /// What there is once the workspace is there.
 pub struct Connected {
     pub workspace: Workspace,
+    pub checkpoints: Arc<Checkpoints>,
     pub model_type: Option<String>,
     pub harness: Harness,
     pub registry: Option<Registry>,

@@ -20,6 +20,7 @@ use crate::hub::inventory::{Terms, take};
 use crate::hub::remote::Hub;
 use crate::hub::{self, headers};
 use crate::port::Workspace;
+use crate::port::checkpoint::Checkpoints;
 use crate::port::data::{AllowList, EditReceipt};
 use crate::port::edit::{Expect, apply_edit};
 use crate::tools::check_load::LoadSource;
@@ -38,6 +39,8 @@ const LOAD_LIMIT: Duration = Duration::from_secs(600);
 /// The rooms behind the tools of one session.
 pub struct ToolServices {
     pub harness: Harness,
+    /// None where no person could go back.
+    pub checkpoints: Option<Arc<Checkpoints>>,
     pub workspace: Workspace,
     pub model_type: String,
     pub session: String,
@@ -206,6 +209,7 @@ impl crate::tools::Services for ToolServices {
         let of = (self.model_type.as_str(), self.session.as_str());
         let (allow, folder) = allowed(&self.workspace, of, root, (scope, &edit.path));
         async move {
+            self.keep_files().await;
             let path = Path::new(&edit.path);
             let sha = sha256_hex(edit.before.as_bytes());
             let new = edit.before.is_empty() && !folder.join(path).exists();
@@ -233,6 +237,18 @@ pub fn allowed<'a>(
         EditScope::Port | EditScope::Test => (AllowList::for_port(workspace, model_type, session), checkout),
         EditScope::Shared => (AllowList::one(checkout, path, backups), checkout),
         EditScope::Lessons => (AllowList::one(root, LESSONS, backups), root),
+    }
+}
+
+impl ToolServices {
+    /// Takes the turn's snapshot before its first change. One that fails is told when the turn begins; the edit keeps
+    /// the old bytes besides.
+    async fn keep_files(&self) {
+        let Some(checkpoints) = self.checkpoints.clone() else { return };
+        let taken = tokio::task::spawn_blocking(move || checkpoints.before_change()).await;
+        if let Ok(Err(error)) = taken {
+            tracing::warn!("no checkpoint before an edit: {error}");
+        }
     }
 }
 

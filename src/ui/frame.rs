@@ -138,7 +138,7 @@ pub fn hints(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let mut used = 1;
     let mut hints = state.keymap.hints(state.focus, &contexts);
     hints.truncate(7);
-    if state.overlay.is_some() || state.models.shown {
+    if state.overlay.is_some() || state.models.shown || state.rewind.is_open() {
         hints.clear();
     }
     for hint in hints {

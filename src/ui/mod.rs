@@ -8,6 +8,7 @@ pub mod frame;
 pub mod models;
 pub mod overlay;
 pub mod pane;
+mod rewind;
 pub mod setup;
 pub mod widget;
 
@@ -53,7 +54,8 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, view: &mut ViewCache, theme: &
         if area.width == 0 || area.height == 0 {
             continue;
         }
-        let focused = *pane == state.focus && state.overlay.is_none() && !state.models.shown;
+        let above = state.overlay.is_some() || state.models.shown || state.rewind.is_open();
+        let focused = *pane == state.focus && !above;
         let mut canvas = Canvas { frame, area: rect(area), theme, state, focused };
         match pane {
             PaneId::Chat => pane::chat::draw(&mut canvas, &state.panes.chat, &mut view.chat),
@@ -64,6 +66,9 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, view: &mut ViewCache, theme: &
         }
     }
     frame::hints(frame, rect(layout.hints), state, theme);
+    if state.rewind.is_open() {
+        rewind::draw(frame, state, theme);
+    }
     if state.setup.shown {
         setup::draw(frame, state, theme);
     }

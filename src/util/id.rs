@@ -20,6 +20,12 @@ pub fn timestamp() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// Shows seconds since 1970 by this machine's clock, to the minute: `2026-11-25 14:02`.
+pub fn local_time(seconds: i64) -> String {
+    let Ok(time) = jiff::Timestamp::from_second(seconds) else { return seconds.to_string() };
+    jiff::tz::TimeZone::system().to_datetime(time).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// Hashes bytes with SHA-256, as lower-case hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()

@@ -4,7 +4,9 @@
 
 mod agent;
 mod bad_input;
+mod bench_agent;
 mod check;
+mod checkpoint;
 mod config;
 mod config_reader;
 mod configs;

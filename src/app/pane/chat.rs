@@ -23,7 +23,7 @@ pub use composer::Composer;
 pub use digest::{Digest, Reading};
 pub use items::{Card, CardState, Item, ItemKind, Tone};
 pub use judge::conflict::Conflict;
-pub use judge::rows::{DiffKind, DiffRow, Emphasis};
+pub use judge::rows::{DiffKind, DiffRow, Emphasis, plain_rows};
 pub use judge::{Judge, Mode, View};
 pub use rules::{Layer, Stands, Written};
 pub use saved::History;
@@ -180,6 +180,8 @@ pub struct State {
     /// What the tools' jobs are working on, by number of the job.
     running: Vec<(u32, String)>,
     last_tool_job: u32,
+    /// Whether a turn is under way, of which the snapshots are told.
+    in_turn: bool,
 }
 
 /// How far the person has scrolled, as wishes: what they come to is worked out by drawing, which knows heights.

@@ -16,6 +16,7 @@ use crate::app::msg::PaneMsg;
 use crate::app::pane::chat::{Job, Msg};
 use crate::app::pane::harness::Msg as HarnessMsg;
 use crate::config::Role;
+use crate::port::Workspace;
 use crate::runtime::services::{Connected, Services};
 use crate::session::export;
 use crate::source;
@@ -83,7 +84,7 @@ pub(super) fn facts(connected: &Connected) -> Facts {
     Facts {
         port: format!("mlx_lm/models/{model_type}.py"),
         reference: format!("transformers/models/{model_type}"),
-        config_keys: config_keys(connected, &model_type),
+        config_keys: config_keys(&connected.workspace, &model_type),
         model_type,
     }
 }
@@ -108,8 +109,8 @@ async fn export(services: &Services, sink: &JobSink, format: String) -> Result<(
 }
 
 /// The keys of the reference's config class, from its source; none where it cannot be read.
-fn config_keys(connected: &Connected, model_type: &str) -> BTreeSet<String> {
-    let files = connected.workspace.reference_files(model_type);
+pub(in crate::runtime) fn config_keys(workspace: &Workspace, model_type: &str) -> BTreeSet<String> {
+    let files = workspace.reference_files(model_type);
     let is_configuration = |path: &&PathBuf| {
         path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("configuration_"))
     };

@@ -10,6 +10,7 @@ use crate::app::facts::WorkspaceFacts;
 use crate::app::pane::chat;
 use crate::app::setup::{Job, Msg, StepRow, StepState};
 use crate::harness::{Harness, Site};
+use crate::port::checkpoint::Checkpoints;
 use crate::port::data::{self, Bytes, SetupEvent, SetupRequest, StepId};
 use crate::port::job::{SetupEnd, follow_setup};
 use crate::port::{self, Workspace};
@@ -159,11 +160,13 @@ async fn connect(
 ) -> Result<Connected, Report> {
     let site = Site::of(services.settings.exe.clone(), &workspace).map_err(|error| Report::from(&error))?;
     let harness = Harness::new(site);
+    let checkpoints = Arc::new(Checkpoints::new(&workspace.checkout, &services.session));
     let registry = match &model_type {
         None => None,
         Some(model_type) => {
             let tools = ToolServices {
                 harness: harness.clone(),
+                checkpoints: Some(Arc::clone(&checkpoints)),
                 workspace: workspace.clone(),
                 model_type: model_type.clone(),
                 session: services.session.clone(),
@@ -173,7 +176,7 @@ async fn connect(
             Some(tools.registry().await?)
         }
     };
-    Ok(Connected { workspace, model_type, harness, registry })
+    Ok(Connected { workspace, checkpoints, model_type, harness, registry })
 }
 
 fn facts(workspace: &Workspace, model_type: Option<&str>) -> WorkspaceFacts {

@@ -19,6 +19,7 @@ use crate::app::pane::chat::{Mode, Provider, Reading, State};
 use crate::ui::Canvas;
 use crate::util::text::truncate;
 
+pub use judge::diff::plain_row;
 pub use transcript::View;
 
 /// Gives the words beside the title.

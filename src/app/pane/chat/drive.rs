@@ -11,6 +11,7 @@ use crate::app::effect::{Effect, Job as AnyJob};
 use crate::app::job::JobKind;
 use crate::app::msg::PaneMsg;
 use crate::app::pane::{Ctx, Used, pr};
+use crate::app::rewind;
 use crate::harness::data::{CheckVerdict, RunResult};
 use crate::session::data::{Entry as Logged, PersonStep};
 use crate::tools::data::{Artifact, Prepared, ToolEnd};
@@ -118,6 +119,14 @@ impl State {
     }
 
     fn keep(&mut self, entry: Entry, ctx: &mut Ctx<'_>) {
+        if let Entry::Message { message } = &entry
+            && message.role == Role::User
+        {
+            let turn = self.machine.messages().iter().filter(|message| message.role == Role::User).count();
+            let turn = u32::try_from(turn).unwrap_or(u32::MAX);
+            ctx.post(PaneMsg::Rewind(rewind::Msg::Begin { turn, words: message.content.clone() }));
+            self.in_turn = true;
+        }
         self.show(&entry, ctx);
         ctx.record(Logged::Chat { entry });
     }
@@ -190,6 +199,10 @@ impl State {
             if waits {
                 self.tell_pr(ctx);
             }
+        }
+        if self.in_turn && !self.machine.is_busy() {
+            self.in_turn = false;
+            ctx.post(PaneMsg::Rewind(rewind::Msg::End));
         }
         self.settle_digest(ctx.now);
         self.settle_sheet();

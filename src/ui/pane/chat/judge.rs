@@ -1,7 +1,7 @@
 //! The approval: title, diff in a bounded, scrollable box, and the field in which the person says why not, edits, or writes a
 //! rule.
 
-mod diff;
+pub mod diff;
 
 pub use diff::lines as diff_lines;
 

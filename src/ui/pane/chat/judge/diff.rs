@@ -151,7 +151,7 @@ fn faint(row: &DiffRow, (width, column): (usize, usize), theme: &Theme) -> Line<
     Line::from(spans)
 }
 
-fn plain_row(row: &DiffRow, (width, column): (usize, usize), theme: &Theme) -> Line<'static> {
+pub fn plain_row(row: &DiffRow, (width, column): (usize, usize), theme: &Theme) -> Line<'static> {
     let (plain, changed) = match row.kind {
         DiffKind::Same => (theme.text, theme.text),
         DiffKind::Added => (theme.add, theme.add_word),
