@@ -11,6 +11,7 @@ pub mod config;
 pub mod git;
 pub mod harness;
 pub mod hub;
+pub mod learn;
 pub mod lint;
 pub mod mcp;
 pub mod port;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::Common;
 use crate::util::blame::Report;
 
+mod agent;
 mod battery;
 mod harness;
 mod mutants;
@@ -23,6 +24,8 @@ enum What {
     Harness(harness::Args),
     /// Would the checks have caught it? Single faults in ports, and what finds them
     Mutants(mutants::Args),
+    /// A model ports again what is accepted already, unseen, within one budget
+    Agent(agent::Args),
     /// The battery beside upstream's way of doing the same tests
     Battery(battery::Args),
 }
@@ -32,6 +35,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     match args.what {
         What::Harness(args) => harness::run(args, common),
         What::Mutants(args) => mutants::run(args, common),
+        What::Agent(args) => agent::run(args, common),
         What::Battery(args) => battery::run(args, common),
     }
 }
