@@ -112,7 +112,7 @@ impl State {
 
     fn list(&mut self, ctx: &mut Ctx<'_>) {
         self.layer = Layer::Reading;
-        ctx.start(JobKind::Rewind, "checkpoints", effect::Job::Rewind(Job::List));
+        ctx.start(JobKind::Rewind, "snapshots", effect::Job::Rewind(Job::List));
     }
 
     /// Takes what jobs and the chat say.
@@ -138,7 +138,7 @@ impl State {
             return;
         }
         self.snapshots += 1;
-        ctx.start(JobKind::Checkpoint(self.snapshots), "checkpoint", effect::Job::Rewind(job));
+        ctx.start(JobKind::Checkpoint(self.snapshots), "snapshot", effect::Job::Rewind(job));
     }
 
     fn done(&mut self, done: &Rewound, ctx: &mut Ctx<'_>) {
@@ -174,7 +174,7 @@ impl State {
             }
             return;
         }
-        let text = format!("no checkpoint could be taken: {}", report.text);
+        let text = format!("no snapshot could be taken: {}", report.text);
         if self.told.as_ref() != Some(&text) {
             let hint = report.hint.map_or(String::new(), |hint| format!(". {hint}"));
             ctx.post(PaneMsg::Chat(chat::Msg::Note(format!("{text}{hint}"))));

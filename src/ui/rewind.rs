@@ -36,7 +36,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
         Layer::Preview(shown) => return preview(frame, inner, shown, theme),
         Layer::List if layer.rows.is_empty() => "Nothing to go back to: no turn has changed a file yet.",
         Layer::List => return list(frame, inner, layer, theme),
-        Layer::Reading => "Reading the checkpoints …",
+        Layer::Reading => "Reading the snapshots …",
         Layer::Looking => "Working out what would change …",
         Layer::Working => "Each file is put back whole or not at all. What there is now is kept first.",
     };

@@ -163,7 +163,7 @@ fn a_snapshot_that_fails_is_told_once() {
             .chat
             .items
             .iter()
-            .filter(|item| format!("{item:?}").contains("no checkpoint could be taken"))
+            .filter(|item| format!("{item:?}").contains("no snapshot could be taken"))
             .count()
     };
     for _ in 0..2 {

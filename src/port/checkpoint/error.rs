@@ -12,7 +12,7 @@ use crate::util::blame::{Blame, Explain};
 pub enum CheckpointError {
     #[error(transparent)]
     Git(#[from] GitError),
-    #[error("checkpoint {number} of session {session} is not there")]
+    #[error("snapshot {number} of session {session} is not there")]
     NoSuch { number: u32, session: String },
     #[error("files changed since this was shown")]
     Stale,

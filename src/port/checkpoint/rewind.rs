@@ -134,7 +134,7 @@ fn half_way(root: &Path, now: &Path, (done, path, error): (&[&str], &str, &io::E
     }
     let restored = match lost.is_empty() {
         true => "Nothing was changed: what had been put back was undone".to_string(),
-        false => format!("These could not be undone and are as in the checkpoint: {}", lost.join(", ")),
+        false => format!("These could not be undone and are as in the snapshot: {}", lost.join(", ")),
     };
     CheckpointError::HalfWay { path: path.to_string(), text: error.to_string(), restored }
 }
