@@ -11,9 +11,9 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::agent::client::{ChatClient, Endpoint};
+use super::models::{Answering, Models};
 use crate::agent::machine::{Limits, Machine, Provider, Setup};
-use crate::config::Settings;
+use crate::config::{Role, Settings};
 use crate::harness::data::{Environment, TwinRequest, Verdict};
 use crate::port::Workspace;
 use crate::util::blame::{Blame, Report};
@@ -53,6 +53,7 @@ pub struct AgentReport {
     pub schema: u32,
     pub id: String,
     pub date: String,
+    pub profile: String,
     pub model: String,
     /// Host and port of the endpoint; never a key.
     pub endpoint: String,
@@ -105,14 +106,15 @@ pub async fn bench(
     wanted: &Wanted,
     cancel: &CancellationToken,
 ) -> Result<(AgentReport, bool), Report> {
-    let (client, endpoint) = client(ground.settings)?;
-    let (mut report, folder) = opened(ground, wanted, endpoint)?;
+    let models = Models::new(ground.settings.clone());
+    let who = models.answering(Role::Port, &ground.say).await?;
+    let (mut report, folder) = opened(ground, wanted, &who)?;
     for model_type in &wanted.model_types {
         if report.rows.iter().any(|row| row.model_type == *model_type) {
             (ground.say)(format!("{model_type}: done already in bench {}", report.id));
             continue;
         }
-        let done = one(ground, (&client, &mut report, &folder), model_type, cancel).await;
+        let done = one(ground, (&who, &mut report, &folder), model_type, cancel).await;
         let done = done.map_err(|error| {
             let hint = error.hint.clone().map_or(String::new(), |hint| format!("{hint}; "));
             let again = format!("{hint}go on with: mlxport bench agent --run {} …", report.id);
@@ -129,7 +131,7 @@ pub async fn bench(
 /// Ports one type; none when it was interrupted.
 async fn one(
     ground: &Ground<'_>,
-    (client, report, folder): (&ChatClient, &mut AgentReport, &Path),
+    (who, report, folder): (&Answering, &mut AgentReport, &Path),
     model_type: &str,
     cancel: &CancellationToken,
 ) -> Result<Option<Row>, Report> {
@@ -141,7 +143,13 @@ async fn one(
         room.hidden.lines,
         room.hidden.words
     ));
-    let limits = Limits { rounds: report.budget.rounds, tokens: report.budget.tokens, ..Limits::default() };
+    let limits = Limits {
+        rounds: report.budget.rounds,
+        tokens: report.budget.tokens,
+        context: who.profile.context.value,
+        output: who.profile.output.value,
+        ..Limits::default()
+    };
     let setup = Setup {
         provider: Provider::Endpoint,
         model: report.model.clone(),
@@ -149,7 +157,7 @@ async fn one(
         tools: room.registry.specs(),
         limits,
     };
-    let mut talk = Headless::new(Machine::new(setup), (client, &room.registry), start, cancel.clone());
+    let mut talk = Headless::new(Machine::new(setup), (&who.client, &room.registry), start, cancel.clone());
     let mut words = FIRST.trim().replace("{{model_type}}", model_type).replace("{{port}}", &room.port());
     let mut nudges = 0;
     let (ended, result) = loop {
@@ -212,30 +220,25 @@ impl Row {
     }
 }
 
-fn client(settings: &Settings) -> Result<(ChatClient, String), Report> {
-    let base_url = settings.base_url.value.clone().ok_or_else(|| {
-        Report::new(Blame::User, "no model is set up: a bench needs an endpoint")
-            .hint("name it with --base-url URL and --model NAME, or under [model] in config.toml")
-    })?;
-    let endpoint = Endpoint::new(&base_url, settings.api_key.value.clone());
-    let client = endpoint.and_then(ChatClient::new).map_err(|error| Report::from(&error))?;
-    let host = base_url.split("://").nth(1).unwrap_or(&base_url);
-    let host = host.split('/').next().unwrap_or(host).rsplit('@').next().unwrap_or(host);
-    Ok((client, host.to_string()))
+/// The endpoint's host and port: an address may hold a login, which no report shows.
+fn host(who: &Answering) -> String {
+    let Some(url) = who.profile.base_url.value.as_deref().filter(|_| who.local.is_none()) else {
+        return "mlx_lm.server on this machine".into();
+    };
+    let rest = url.split("://").nth(1).unwrap_or(url);
+    let host = rest.split('/').next().unwrap_or(rest);
+    host.rsplit('@').next().unwrap_or(host).to_string()
 }
 
-fn opened(ground: &Ground<'_>, wanted: &Wanted, endpoint: String) -> Result<(AgentReport, PathBuf), Report> {
+fn opened(ground: &Ground<'_>, wanted: &Wanted, who: &Answering) -> Result<(AgentReport, PathBuf), Report> {
     let all = ground.settings.home.value.results().join("bench-agent");
-    let model = ground.settings.model.value.clone().ok_or_else(|| {
-        Report::new(Blame::User, "no model is named")
-            .hint("name it with --model NAME, or under [model] in config.toml")
-    })?;
     let fresh = AgentReport {
         schema: SCHEMA,
         id: wanted.id.clone().unwrap_or_else(id::new_id),
         date: id::timestamp(),
-        model,
-        endpoint,
+        profile: who.profile.shown().to_string(),
+        model: who.model.clone(),
+        endpoint: host(who),
         budget: wanted.budget,
         nudges: NUDGES,
         mlx_lm: ground.workspace.baseline.commit().to_string(),

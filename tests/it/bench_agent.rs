@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use mlxport::agent::data::{ToolCall, ToolOutcome};
-use mlxport::config::Settings;
+use mlxport::config::{Provider, Settings};
 use mlxport::harness::data::Verdict;
 use mlxport::learn::{LearnError, export, hide};
 use mlxport::runtime::bench_agent::{AgentReport, Budget, Ground, Wanted, bench};
@@ -48,8 +48,9 @@ fn accepted(world: &TestWorkspace) -> String {
 
 fn settings(world: &TestWorkspace, server: &Server) -> Settings {
     let mut settings = world.settings.clone();
-    settings.base_url.value = Some(server.base_url.clone());
-    settings.model.value = Some("scripted".into());
+    settings.port.base_url.value = Some(server.base_url.clone());
+    settings.port.model.value = Some("scripted".into());
+    settings.port.provider.value = Provider::OpenaiCompatible;
     settings
 }
 

@@ -61,8 +61,14 @@ fn show(report: &AgentReport, common: &Common) {
     let tokens =
         report.budget.tokens.map_or("no limit of tokens".into(), |tokens| format!("{tokens} tokens"));
     output::line(&one_line(&format!(
-        "bench {} · {} · {} at {} · {} rounds, {tokens} · mlx-lm {}",
-        report.id, report.date, report.model, report.endpoint, report.budget.rounds, report.mlx_lm
+        "bench {} · {} · {} by profile {} at {} · {} rounds, {tokens} · mlx-lm {}",
+        report.id,
+        report.date,
+        report.model,
+        report.profile,
+        report.endpoint,
+        report.budget.rounds,
+        report.mlx_lm
     )));
     report.rows.iter().for_each(|row| output::line(&one_line(&row.line())));
     let passed = report.rows.iter().filter(|row| row.passed).count();
