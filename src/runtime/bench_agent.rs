@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::models::{Answering, Models};
+use crate::agent::machine::gates::Gates;
 use crate::agent::machine::{Limits, Machine, Provider, Setup};
 use crate::config::{Role, Settings};
 use crate::harness::data::{Environment, TwinRequest, Verdict};
@@ -156,6 +157,10 @@ async fn one(
         system: room.system.clone(),
         tools: room.registry.specs(),
         limits,
+        model_type: model_type.to_string(),
+        // Nobody is there to say in their own words what the architecture does.
+        gates: Gates::Open,
+        ..Setup::default()
     };
     let mut talk = Headless::new(Machine::new(setup), (&who.client, &room.registry), start, cancel.clone());
     let mut words = FIRST.trim().replace("{{model_type}}", model_type).replace("{{port}}", &room.port());

@@ -12,7 +12,7 @@ use crate::agent::client::ChatClient;
 use crate::agent::data::{
     ChatRequest, Decision, EditScope, Entry, Role, StreamEvent, ToolCall, ToolOutcome, ToolRun,
 };
-use crate::agent::machine::{Budget, Input, Machine, Output, State};
+use crate::agent::machine::{Budget, Input, Machine, Output, State, Verdict};
 use crate::tools::{Prepared, Registry};
 use crate::util::blame::Report;
 use crate::util::sink::discard;
@@ -120,6 +120,9 @@ impl<'a> Headless<'a> {
                 EditScope::Shared | EditScope::Lessons => Decision::Deny { reason: REFUSED.into() },
             };
             return Some(Input::Decided { call_id: proposal.call_id.clone(), decision });
+        }
+        if self.machine.summary().is_some() {
+            return Some(Input::Judged(Verdict::Accept));
         }
         let wait = self.machine.wake_at_ms()?.saturating_sub(self.now());
         tokio::select! {

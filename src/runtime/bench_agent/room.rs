@@ -76,7 +76,7 @@ impl Room {
             config_keys: config_keys(&workspace, model_type),
             model_type: model_type.to_string(),
         };
-        let system = prompts.fill(&facts);
+        let (system, _) = prompts.fill(&facts);
         Ok(Self { hidden, registry, harness, system, model_type: model_type.to_string(), _folder: kept })
     }
 
