@@ -61,6 +61,8 @@ impl McpRooms {
         };
         let tools = ToolServices {
             harness,
+            // Another agent's edits are no turns of a session that one could go back in.
+            checkpoints: None,
             workspace,
             model_type: model_type.to_string(),
             session: self.session.clone(),

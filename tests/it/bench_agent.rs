@@ -247,6 +247,35 @@ impl mlxport::tools::Services for NoServices {
         Box::pin(async { Err(no()) })
     }
 
+    fn check_load<'a>(
+        &'a self,
+        _: mlxport::tools::check_load::LoadSource,
+        _: mlxport::util::sink::Sink<mlxport::harness::data::Event>,
+        _: CancellationToken,
+    ) -> mlxport::tools::services::Reply<'a, mlxport::harness::data::RunResult> {
+        Box::pin(async { Err(no()) })
+    }
+
+    fn configs(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn matrix<'a>(
+        &'a self,
+        _: CancellationToken,
+    ) -> mlxport::tools::services::Reply<'a, (mlxport::hub::data::Matrix, Arc<mlxport::hub::data::Keys>)>
+    {
+        Box::pin(async { Err(no()) })
+    }
+
+    fn ledger<'a>(
+        &'a self,
+        _: Option<String>,
+        _: CancellationToken,
+    ) -> mlxport::tools::services::Reply<'a, mlxport::hub::data::Ledger> {
+        Box::pin(async { Err(no()) })
+    }
+
     fn inventory<'a>(
         &'a self,
         _: mlxport::tools::inventory::Wanted,

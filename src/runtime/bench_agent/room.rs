@@ -10,6 +10,7 @@ use crate::harness::{Harness, Site};
 use crate::learn::{self, Hidden};
 use crate::port::Workspace;
 use crate::runtime::jobs::config_keys;
+use crate::runtime::services::Configs;
 use crate::runtime::tools::ToolServices;
 use crate::tools::{Registry, ToolContext};
 use crate::util::blame::{Blame, Report};
@@ -56,6 +57,7 @@ impl Room {
             model_type: model_type.to_string(),
             session: bench.to_string(),
             settings: ground.settings.clone(),
+            configs: Configs::default(),
         };
         let context = ToolContext {
             checkout: workspace.checkout.clone(),
