@@ -137,6 +137,14 @@ pub fn list(results: &Path, model_type: &str, count: usize) -> Vec<StoredRun> {
         .collect()
 }
 
+/// Gives the newest run of one port's file; what another file of the same model type got says nothing of it.
+pub fn latest_of(results: &Path, port: &Path) -> Option<StoredRun> {
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let port = real(port);
+    let of_port = |run: &StoredRun| run.port.as_ref().is_some_and(|file| real(&file.path) == port);
+    ids(results).iter().filter_map(|id| load(results, id).ok()).find(of_port)
+}
+
 /// Reads a file under test: its bytes and what identifies them.
 pub fn read_port(path: &Path) -> Result<(Vec<u8>, PortFile), FsError> {
     let failed = |source| FsError::Read { path: path.to_path_buf(), source };
@@ -212,6 +220,24 @@ mod tests {
         Recorder::create(results.path(), "20261123T000002-c").expect("create");
         assert_eq!(list(results.path(), "arcee", 9), [second, first]);
         assert_eq!(list(results.path(), "llama", 9), []);
+    }
+
+    #[test]
+    fn the_last_run_of_a_port_is_not_that_of_another_file_of_its_type() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = |name: &str| {
+            let path = folder.path().join(name);
+            write_atomic(&path, b"one").expect("write");
+            read_port(&path).expect("read").1
+        };
+        let (own, other) = (file("arcee.py"), file("elsewhere.py"));
+        let first = run("20261123T000000-a", Some(own.clone()));
+        for run in [&first, &run("20261123T000001-b", Some(other)), &run("20261123T000002-c", None)] {
+            let recorder = Recorder::create(folder.path(), &run.result.run_id).expect("create");
+            recorder.finish(run).expect("finish");
+        }
+        assert_eq!(latest_of(folder.path(), &own.path), Some(first));
+        assert_eq!(latest_of(folder.path(), &folder.path().join("never.py")), None);
     }
 
     #[test]

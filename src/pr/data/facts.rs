@@ -35,7 +35,8 @@ impl Facts {
         if self.turns == 0 {
             return format!("no model answered in this session; {added} (not blank)");
         }
-        let models = if self.models.is_empty() { "a model".to_string() } else { self.models.join(", ") };
+        let named: Vec<&str> = self.models.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+        let models = if named.is_empty() { "a model that nobody named".to_string() } else { named.join(", ") };
         let edits =
             format!("{} accepted, {} changed by you, {} refused", self.accepted, self.changed, self.refused);
         format!("{models}, {}; edits: {edits}; {}", of(self.turns, "turn"), self.share(&added))
@@ -90,6 +91,8 @@ mod tests {
             ),
             "{said}"
         );
+        let unnamed = Facts { models: vec![String::new()], ..facts.clone() }.sentence();
+        assert!(unnamed.starts_with("a model that nobody named, 14 turns"), "{unnamed}");
         assert_eq!(
             Facts::default().sentence(),
             "no model answered in this session; 0 added lines (not blank)"

@@ -22,9 +22,9 @@ pub(super) async fn run(
     let harness = connected.harness.clone();
     let done = match job {
         Job::Open { model_type, pinned } => {
-            let results = harness.site().results.clone();
+            let (results, port) = (harness.site().results.clone(), harness.site().port_of(&model_type));
             let last = tokio::task::spawn_blocking(move || {
-                let run = store::list(&results, &model_type, 1).pop()?;
+                let run = store::latest_of(&results, &port)?;
                 let evidence = store::evidence(&run);
                 Some(Msg::Last { run: Box::new(run), evidence })
             });
