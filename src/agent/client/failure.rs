@@ -28,7 +28,11 @@ pub(super) fn cut(endpoint: &Endpoint) -> StreamFailure {
 /// Nothing came for too long.
 pub(super) fn stalled(endpoint: &Endpoint, limit: Duration) -> StreamFailure {
     let text = format!("{} said nothing for {} s", endpoint.host(), limit.as_secs_f32());
-    make(FailureKind::Stalled, text, Some("it is asked again; a local server may still be reading the prompt"))
+    make(
+        FailureKind::Stalled,
+        text,
+        Some("it is asked again; a local server may still be reading the prompt"),
+    )
 }
 
 /// The answer is not what the API promises.

@@ -35,8 +35,10 @@ impl Facts {
         if self.turns == 0 {
             return format!("no model answered in this session; {added} (not blank)");
         }
-        let named: Vec<&str> = self.models.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
-        let models = if named.is_empty() { "a model that nobody named".to_string() } else { named.join(", ") };
+        let named: Vec<&str> =
+            self.models.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+        let models =
+            if named.is_empty() { "a model that nobody named".to_string() } else { named.join(", ") };
         let edits =
             format!("{} accepted, {} changed by you, {} refused", self.accepted, self.changed, self.refused);
         format!("{models}, {}; edits: {edits}; {}", of(self.turns, "turn"), self.share(&added))
