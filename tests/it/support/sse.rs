@@ -248,8 +248,14 @@ fn is_tool(tool: &Value) -> bool {
         && named
         && described
         && parameters["type"] == "object"
-        && properties.is_some_and(|all| all.values().all(|property| property["type"].is_string()))
+        && properties.is_some_and(|all| all.values().all(is_typed))
         && required.into_iter().all(known)
+}
+
+/// A property says its type, or that of each of its alternatives.
+fn is_typed(property: &Value) -> bool {
+    let either = property["anyOf"].as_array();
+    property["type"].is_string() || either.is_some_and(|some| !some.is_empty() && some.iter().all(is_typed))
 }
 
 fn check_messages(messages: &[Value]) -> Vec<String> {
