@@ -112,6 +112,7 @@ impl Profile {
             (Some(name), Some(model)) => format!("{name}/{model}"),
             (Some(name), None) => name.clone(),
             (None, Some(model)) => model.clone(),
+            (None, None) if self.provider.value == Provider::Manual => "manual".into(),
             (None, None) => "none".into(),
         }
     }

@@ -98,9 +98,23 @@ impl Checkpoints {
 
     /// A turn ended. Gives the snapshot, if anything changed in it.
     pub fn end(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+        let mut now = self.lock();
+        let repo = self.open()?;
+        let taken = self.take(&repo, &now, Moment::After)?;
+        now.changed = false;
+        Ok(taken)
+    }
+
+    /// Gives the session's checkpoints, oldest first, with one of what there is now: a turn that is under way has changed
+    /// files too, and so has the person between turns. Where no turn has begun there is none.
+    pub fn with_now(&self) -> Result<Vec<Checkpoint>, CheckpointError> {
         let now = self.lock();
         let repo = self.open()?;
-        self.take(&repo, &now, Moment::After)
+        if !self.all(&repo)?.is_empty() {
+            let moment = if now.changed { Moment::After } else { Moment::During };
+            self.take(&repo, &now, moment)?;
+        }
+        self.all(&repo)
     }
 
     /// Gives the session's checkpoints, oldest first.

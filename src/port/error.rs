@@ -83,6 +83,10 @@ impl Explain for PortError {
             Self::Step { step: StepId::Packages, .. } => {
                 "run `mlxport setup` again: what was downloaded is kept".into()
             }
+            Self::Step { step: StepId::Branch, .. } => {
+                "a branch can be open in one worktree only: work in that one, or `git worktree remove` it; then run `mlxport setup` again"
+                    .into()
+            }
             Self::Step { .. } => "run `mlxport setup` again: it goes on from this step".into(),
             Self::BadEnv { .. } => "mend that environment, or remove env.python to have one built".into(),
             Self::ModelType(_) => "give the model_type as it stands in config.json".into(),

@@ -156,6 +156,24 @@ fn nothing_is_taken_where_nothing_changed_and_one_before_the_first_change_of_a_t
 }
 
 /// Two turns: one makes the port and changes the test, one removes a file and changes the port.
+#[test]
+fn a_turn_under_way_and_the_persons_own_changes_are_listed_when_one_looks() {
+    let world = World::new();
+    let session = world.session("s1");
+    let listed = || rows(&world.repo(), &session.with_now().expect("a list")).expect("rows");
+    assert!(listed().is_empty(), "no turn has begun");
+    session.begin(1, "port it").expect("begun");
+    assert!(listed().is_empty(), "nothing has changed");
+    session.before_change().expect("kept");
+    world.write(PORT, "by the model\n");
+    let one = listed();
+    assert_eq!((one.len(), one[0].over, one[0].turn), (1, Over::Turn, 1));
+    session.end().expect("ended");
+    assert_eq!(listed().len(), 1, "it is the same turn");
+    world.write(PORT, "by the person\n");
+    assert_eq!(listed()[0].over, Over::Own);
+}
+
 fn two_turns(world: &World) -> Checkpoints {
     let session = world.session("s1");
     std::fs::remove_file(world.at(PORT)).expect("a fresh start");

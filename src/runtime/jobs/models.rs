@@ -103,7 +103,9 @@ fn chosen(profile: &config::Profile) -> Chosen {
         provider @ (Provider::Manual | Provider::MlxLm) => provider.name().into(),
     };
     let model = profile.model.value.clone().unwrap_or_default();
-    Chosen { title: profile.title(), model, provider, by: profile.chosen.to_string() }
+    // Without a name it was put together from single values: the one that says who answers stands for it.
+    let by = if profile.name.is_some() { &profile.chosen } else { &profile.provider.source };
+    Chosen { title: profile.title(), model, provider, by: by.to_string() }
 }
 
 fn shown(profile: &config::Profile) -> picker::Profile {

@@ -27,7 +27,7 @@ fn one(job: Job, checkpoints: &Checkpoints) -> Result<Option<Msg>, CheckpointErr
         Job::Begin { turn, words } => return checkpoints.begin(turn, &words).map(|_| None),
         Job::End => return checkpoints.end().map(|_| None),
         Job::List => {
-            let all = checkpoints.list()?;
+            let all = checkpoints.with_now()?;
             Msg::Rows(rows(&Repo::open(checkpoints.checkout())?, &all)?)
         }
         Job::Look { number } => Msg::Preview(Box::new(checkpoints.preview(number)?)),
