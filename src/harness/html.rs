@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::data::{CheckRecord, CheckVerdict, Environment, Figure, StoredRun, bar, scientific};
 use super::files;
-use crate::util::text::neutralise;
+use crate::util::text::html as escape;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;\
 background:#fff}h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}table{border-collapse:collapse;width:100%}\
@@ -209,24 +209,6 @@ fn class(verdict: &str) -> &str {
         "pass" | "suspect" | "fail" | "error" => verdict,
         _ => "dim",
     }
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
-        for c in neutralise(line).chars() {
-            match c {
-                '&' => out.push_str("&amp;"),
-                '<' => out.push_str("&lt;"),
-                '>' => out.push_str("&gt;"),
-                '"' => out.push_str("&quot;"),
-                _ => out.push(c),
-            }
-        }
-        out.push_str(end);
-    }
-    out
 }
 
 #[cfg(test)]

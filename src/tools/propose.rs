@@ -1,10 +1,9 @@
 //! From new text to a proposal: what may not be proposed, and the one line the person reads first.
 
-use similar::{ChangeTag, TextDiff};
-
 use super::error::ToolError;
 use super::paths::Target;
 use crate::agent::data::Proposal;
+use crate::util::text::line_changes;
 
 /// Most bytes of a file that may be proposed.
 pub const MOST_BYTES: usize = 2 << 20;
@@ -33,19 +32,9 @@ pub fn proposal(
     if before == after {
         return refuse("the file already has this text".into());
     }
-    let (added, removed) = counts(&before, &after);
+    let (added, removed) = line_changes(&before, &after);
     let title = format!("{verb} {path} +{added} -{removed}");
     Ok(Proposal { call_id: call_id.into(), title, path: path.clone(), scope: target.scope, before, after })
-}
-
-/// Counts added and removed lines.
-pub fn counts(before: &str, after: &str) -> (usize, usize) {
-    let diff = TextDiff::from_lines(before, after);
-    diff.iter_all_changes().fold((0, 0), |(added, removed), change| match change.tag() {
-        ChangeTag::Insert => (added + 1, removed),
-        ChangeTag::Delete => (added, removed + 1),
-        ChangeTag::Equal => (added, removed),
-    })
 }
 
 #[cfg(test)]

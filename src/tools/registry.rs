@@ -13,7 +13,7 @@ use super::error::ToolError;
 use super::paths::{Roots, Writable};
 use super::services::Services;
 use super::table::TOOLS;
-use super::{args, list_sources, propose};
+use super::{args, list_sources};
 use crate::agent::data::{
     Approval, ApprovedEdit, EditScope, Proposal, ToolCall, ToolOutcome, ToolRun, ToolSpec,
 };
@@ -140,7 +140,7 @@ impl Registry {
                 format!("{} changed since the edit was proposed; read it and propose again", edit.path);
             return Err(ToolError::Edit { text });
         }
-        let (added, removed) = propose::counts(&edit.before, &edit.after);
+        let (added, removed) = crate::util::text::line_changes(&edit.before, &edit.after);
         let text = format!("{APPLIED}{} +{added} -{removed}.", edit.path);
         let summary = format!("wrote {} +{added} -{removed}", edit.path);
         let receipt = self.desk.services.apply_edit(edit, target.scope).await.map_err(ToolError::Service)?;

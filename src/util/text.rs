@@ -1,6 +1,7 @@
 //! Untrusted text made safe for a cell or a line: control characters, escapes and bidi overrides never reach the
 //! terminal.
 
+use similar::{ChangeTag, TextDiff};
 use unicode_width::UnicodeWidthStr;
 
 /// Replaces control characters (tabs become four spaces), escapes and bidi controls; newlines stay.
@@ -24,6 +25,21 @@ pub fn neutralise(text: &str) -> String {
 /// Makes one safe line: as [`neutralise`], with newlines shown as `⏎`.
 pub fn one_line(text: &str) -> String {
     neutralise(text).replace('\n', " ⏎ ")
+}
+
+/// Makes text safe inside HTML, in an attribute too: as [`neutralise`], with what HTML reads written out.
+pub fn html(text: &str) -> String {
+    neutralise(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// Counts the lines that a change adds and removes.
+pub fn line_changes(before: &str, after: &str) -> (usize, usize) {
+    let diff = TextDiff::from_lines(before, after);
+    diff.iter_all_changes().fold((0, 0), |(added, removed), change| match change.tag() {
+        ChangeTag::Insert => (added + 1, removed),
+        ChangeTag::Delete => (added, removed + 1),
+        ChangeTag::Equal => (added, removed),
+    })
 }
 
 /// Cuts to at most `columns` terminal columns, ending in `…` when something was cut.

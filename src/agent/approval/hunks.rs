@@ -46,16 +46,6 @@ pub fn hunks(before: &str, after: &str) -> Vec<Hunk> {
     found
 }
 
-/// Counts the lines that a change adds and removes.
-pub fn counts(before: &str, after: &str) -> (usize, usize) {
-    let diff = TextDiff::from_lines(before, after);
-    diff.iter_all_changes().fold((0, 0), |(added, removed), change| match change.tag() {
-        ChangeTag::Insert => (added + 1, removed),
-        ChangeTag::Delete => (added, removed + 1),
-        ChangeTag::Equal => (added, removed),
-    })
-}
-
 /// Gives the text with the chosen hunks only.
 pub fn apply(before: &str, after: &str, hunks: &[Hunk], chosen: &[bool]) -> String {
     let (old, new) = (lines(before), lines(after));

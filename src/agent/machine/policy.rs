@@ -1,7 +1,6 @@
 //! Who decides on edits, and what the model is told of edits that were taken back: mode, rules, notes.
 
 use super::Machine;
-use crate::agent::approval::hunks;
 use crate::agent::data::policy::{By, EditMode, Lasts, Policy, Rule, RuleChange, Ruling};
 use crate::agent::data::{Decision, Entry, Proposal};
 
@@ -13,7 +12,7 @@ impl Machine {
 
     /// Decides on a proposal by mode and rules.
     pub(super) fn ruling(&self, proposal: &Proposal) -> Ruling {
-        let (added, removed) = hunks::counts(&proposal.before, &proposal.after);
+        let (added, removed) = crate::util::text::line_changes(&proposal.before, &proposal.after);
         self.policy.rule((&proposal.path, proposal.scope), added + removed, self.now_ms)
     }
 

@@ -1,12 +1,11 @@
 //! The list to choose from: a row for each turn that changed files, for the person's own changes between, and for each
 //! earlier going back.
 
-use similar::{ChangeTag, TextDiff};
-
 use super::{Checkpoint, CheckpointError};
 use crate::git::{Difference, Repo, Side};
 use crate::port::data::checkpoint::{Moment, Over, Row};
 use crate::util::id::local_time;
+use crate::util::text::line_changes;
 
 /// Makes the list, newest first.
 pub fn rows(repo: &Repo, all: &[Checkpoint]) -> Result<Vec<Row>, CheckpointError> {
@@ -44,13 +43,8 @@ fn count(differences: &[Difference]) -> (usize, usize) {
     for difference in differences {
         let (old, new) = (text(difference.old.as_ref()), text(difference.new.as_ref()));
         let (Some(old), Some(new)) = (old, new) else { continue };
-        for change in TextDiff::from_lines(&old, &new).iter_all_changes() {
-            match change.tag() {
-                ChangeTag::Insert => sum.0 += 1,
-                ChangeTag::Delete => sum.1 += 1,
-                ChangeTag::Equal => {}
-            }
-        }
+        let (added, removed) = line_changes(&old, &new);
+        sum = (sum.0 + added, sum.1 + removed);
     }
     sum
 }

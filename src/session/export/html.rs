@@ -7,7 +7,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use super::{Call, Document, Piece, prose};
 use crate::agent::data::Mark;
-use crate::util::text::neutralise;
+use crate::util::text::html as escape;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--bg:#fff;--fg:#1b1b1b;--dim:#666;--line:#ddd;--box:#f5f5f5;--you:#0b57d0;--ok:#116329;\
@@ -228,8 +228,4 @@ fn closed(tag: TagEnd) -> String {
         "" => String::new(),
         name => format!("</{name}>"),
     }
-}
-
-fn escape(text: &str) -> String {
-    neutralise(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -45,7 +45,7 @@ pub struct Written {
 impl Written {
     /// Counts the lines that it added and removed.
     pub fn counts(&self) -> (usize, usize) {
-        approval::hunks::counts(&self.before, &self.after)
+        crate::util::text::line_changes(&self.before, &self.after)
     }
 }
 

@@ -138,7 +138,7 @@ impl State {
             unfit.map(|(hunk, _)| hunks::unified(&proposal.before, &proposal.after, hunk)).collect();
         let after = conflict.rebased.text.clone();
         let verb = proposal.title.split(' ').next().unwrap_or("edit");
-        let (added, removed) = hunks::counts(&before, &after);
+        let (added, removed) = crate::util::text::line_changes(&before, &after);
         let title = format!("{verb} {} +{added} -{removed}", proposal.path);
         let proposal = Proposal { title, before, after, ..proposal.clone() };
         self.feed(Input::Rebased { proposal, lost }, ctx);
