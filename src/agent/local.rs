@@ -206,6 +206,7 @@ impl LocalServer {
             .arg(&checkpoint)
             .arg("--key-file")
             .arg(&key_file)
+            .args(["--parent", &std::process::id().to_string()])
             .cwd(&folder)
             .to_tokio();
         let second = output.try_clone().map_err(failed)?;

@@ -5,6 +5,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use nix::unistd::{Pid, getppid};
+
 use crate::util::blame::{Blame, Report};
 use crate::util::sandbox::{Limits, Profile, Sandbox, enter};
 
@@ -33,6 +35,9 @@ pub struct Args {
     procs: u64,
     #[arg(long, value_name = "MIB", default_value_t = Limits::default().file_mb)]
     file_mb: u64,
+    /// The process that starts it, with which it ends
+    #[arg(long, value_name = "PID", default_value_t = getppid().as_raw())]
+    parent: i32,
     #[arg(last = true, required = true, value_name = "PROGRAM")]
     command: Vec<OsString>,
 }
@@ -45,7 +50,7 @@ pub fn run(args: Args) -> Result<ExitCode, Report> {
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Report::new(Blame::User, "no program was given after `--`"));
     };
-    match enter(&sandbox, program.as_ref(), arguments) {
+    match enter(&sandbox, Pid::from_raw(args.parent), program.as_ref(), arguments) {
         Ok(never) => match never {},
         Err(error) => Err(Report::from(&error)),
     }

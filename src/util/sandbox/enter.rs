@@ -5,24 +5,35 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{Pid, getppid};
+
 use super::error::SandboxError;
 use super::spec::Sandbox;
 
-/// Restricts this process and becomes `program`. Returns only when something failed, and then the process is of no
+/// Restricts this process and becomes `program`, if `parent` still is what started it. Returns only when something failed, and then the process is of no
 /// further use: it may be half restricted.
-pub fn enter(sandbox: &Sandbox, program: &Path, arguments: &[OsString]) -> Result<Infallible, SandboxError> {
+pub fn enter(
+    sandbox: &Sandbox,
+    parent: Pid,
+    program: &Path,
+    arguments: &[OsString],
+) -> Result<Infallible, SandboxError> {
+    if getppid() != parent {
+        return Err(SandboxError::Orphan(parent));
+    }
     let program = find(program);
-    let (program, arguments) = restrict(sandbox, program, arguments)?;
+    let (program, arguments) = restrict(sandbox, parent, program, arguments)?;
     Err(SandboxError::Start { source: become_child(sandbox, &program, &arguments), program })
 }
 
 #[cfg(target_os = "linux")]
 fn restrict(
     sandbox: &Sandbox,
+    parent: Pid,
     program: PathBuf,
     arguments: &[OsString],
 ) -> Result<(PathBuf, Vec<OsString>), SandboxError> {
-    super::linux::restrict(sandbox, &program)?;
+    super::linux::restrict(sandbox, parent, &program)?;
     Ok((program, arguments.to_vec()))
 }
 
@@ -30,6 +41,7 @@ fn restrict(
 #[cfg(target_os = "macos")]
 fn restrict(
     sandbox: &Sandbox,
+    _: Pid,
     program: PathBuf,
     arguments: &[OsString],
 ) -> Result<(PathBuf, Vec<OsString>), SandboxError> {
@@ -42,7 +54,12 @@ fn restrict(
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-fn restrict(_: &Sandbox, _: PathBuf, _: &[OsString]) -> Result<(PathBuf, Vec<OsString>), SandboxError> {
+fn restrict(
+    _: &Sandbox,
+    _: Pid,
+    _: PathBuf,
+    _: &[OsString],
+) -> Result<(PathBuf, Vec<OsString>), SandboxError> {
     Err(SandboxError::Platform)
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use nix::unistd::Pid;
 use thiserror::Error;
 
 use crate::util::blame::{Blame, Explain};
@@ -25,6 +26,8 @@ pub enum SandboxError {
     Folder { path: PathBuf, text: String },
     #[error("cannot start {program} inside the sandbox: {source}")]
     Start { program: PathBuf, source: std::io::Error },
+    #[error("process {0}, which asked for this sandbox, is gone")]
+    Orphan(Pid),
     #[error("there is no sandbox for this platform")]
     Platform,
 }

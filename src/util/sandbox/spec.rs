@@ -122,7 +122,10 @@ impl Sandbox {
     /// Makes the command that runs `program` inside; add the program's arguments to it. `exe` is this program's binary.
     /// The child dies with the thread that starts it: start it from a thread that outlives it.
     pub fn command(&self, exe: &Path, program: &Path) -> Command {
-        Command::new(exe).clear_env().arg("__sandbox").args(self.flags()).arg("--").arg(program)
+        let parent = std::process::id().to_string();
+        let command = Command::new(exe).clear_env().arg("__sandbox").args(self.flags());
+        // Named here, because a child that asks too late is told of whoever adopted it.
+        command.arg("--parent").arg(parent).arg("--").arg(program)
     }
 
     fn flags(&self) -> Vec<OsString> {
@@ -177,11 +180,12 @@ mod tests {
         let sandbox =
             Sandbox::new(Profile::None).read("/opt/a").write("/run/b").env("A", "1").mem_mb(64).cpu_s(5);
         let shown = sandbox.command(Path::new("/bin/mlxport"), Path::new("/bin/true")).arg("x y").shown();
+        let shown = shown.replace(&format!("--parent {}", std::process::id()), "--parent P");
         assert_eq!(
             shown,
             "/bin/mlxport __sandbox none --read /opt/a --write /run/b --env PATH=/usr/bin:/bin --env LANG=C.UTF-8 \
              --env USER=mlxport --env LOGNAME=mlxport --env HOME=/run/b --env TMPDIR=/run/b --env A=1 --mem-mb 64 \
-             --cpu-s 5 --procs 1024 --file-mb 16384 -- /bin/true 'x y'"
+             --cpu-s 5 --procs 1024 --file-mb 16384 --parent P -- /bin/true 'x y'"
         );
     }
 

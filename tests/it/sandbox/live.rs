@@ -50,7 +50,9 @@ fn the_child_dies_with_its_parent() {
     let child = world.inside(&world.sandbox(), "open('pid', 'w').write(str(os.getpid())); time.sleep(30)");
     let launcher = "
 import os, subprocess, sys, time
-child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+words = sys.argv[1:]
+words[words.index('--parent') + 1] = str(os.getpid())
+child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 while not (os.path.exists('pid') and open('pid').read()): time.sleep(0.01)
 os.kill(os.getpid(), 9)
 ";
@@ -59,6 +61,24 @@ os.kill(os.getpid(), 9)
     assert!(!output.status.success());
     let pid = std::fs::read_to_string(world.run.join("pid")).expect("the child ran");
     assert!(gone(pid.trim()), "{pid} still runs");
+}
+
+/// Its parent can be killed before it has asked the kernel to end with it.
+#[test]
+fn a_child_whose_parent_went_before_it_began_does_not_begin() {
+    let world = World::new(unprivileged());
+    let child = world.inside(&world.sandbox(), "open('ran', 'w')");
+    let launcher = "
+import os, subprocess, sys
+words = sys.argv[1:]
+words[words.index('--parent') + 1] = str(os.getppid())
+sys.exit(subprocess.call(words))
+";
+    let launcher = Command::new(PYTHON).args(["-c", launcher]).args(words(&child)).cwd(&world.run);
+    let output = world.output(&launcher);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("which asked for this sandbox, is gone"), "{said}");
+    assert!(!world.run.join("ran").exists());
 }
 
 /// Waits for a process to end; the deadline only turns a hang into a failure.

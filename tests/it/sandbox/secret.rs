@@ -9,8 +9,11 @@ import os, subprocess, sys
 sibling = subprocess.Popen(['/bin/sleep', '60'])
 leak = os.open(os.environ['HOME'] + '/token', os.O_RDONLY)
 os.set_inheritable(leak, True)
+words = sys.argv[1:]
+if '--parent' in words:
+    words[words.index('--parent') + 1] = str(os.getpid())
 try:
-    sys.exit(subprocess.call(sys.argv[1:] + [str(os.getpid()), str(sibling.pid), str(leak)], close_fds=False))
+    sys.exit(subprocess.call(words + [str(os.getpid()), str(sibling.pid), str(leak)], close_fds=False))
 finally:
     sibling.kill()
 "#;

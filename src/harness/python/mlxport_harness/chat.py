@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse(argv)
     key = take(Path(arguments.key_file))
     listening = inherit()
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=end_with, args=(arguments.parent,), daemon=True).start()
     # Its own `run` takes both classes and does not pass them on.
     server._run_http_server = functools.partial(
         server._run_http_server, server_class=over(listening), handler_class=handler(key)
@@ -47,6 +47,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="mlxport_harness.chat", description=__doc__)
     parser.add_argument("--model", required=True, help="the checkpoint's folder")
     parser.add_argument("--key-file", required=True, help="holds the key; removed once read")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="ends with this process")
     parser.add_argument("--max-tokens", type=int, default=8192, help="of a reply that names no limit")
     return parser.parse_args(argv)
 

@@ -18,8 +18,7 @@ use super::spec::{Profile, Sandbox};
 use super::{close, limits};
 
 /// Restricts this process and everything it will start. It must have one thread.
-pub fn restrict(sandbox: &Sandbox, program: &Path) -> Result<(), SandboxError> {
-    let parent = getppid();
+pub fn restrict(sandbox: &Sandbox, parent: Pid, program: &Path) -> Result<(), SandboxError> {
     close::inherited();
     die_with(parent)?;
     volunteer();
@@ -37,7 +36,7 @@ fn die_with(parent: Pid) -> Result<(), SandboxError> {
     set_pdeathsig(Signal::SIGKILL).map_err(|errno| failed(errno.into()))?;
     match getppid() == parent {
         true => Ok(()),
-        false => Err(failed(std::io::Error::other("the parent is gone"))),
+        false => Err(SandboxError::Orphan(parent)),
     }
 }
 

@@ -132,8 +132,11 @@ open_key, open_notes = os.dup2(open_key, 190), os.dup2(open_notes, 191)
 facts.update(parent=os.getpid(), sibling=sibling.pid, open_key=open_key, open_notes=open_notes)
 while not open(f'/proc/{sibling.pid}/environ').read():
     pass
+words = json.loads(sys.argv[1])
+if '--parent' in words:
+    words[words.index('--parent') + 1] = str(os.getpid())
 try:
-    sys.exit(subprocess.call(json.loads(sys.argv[1]) + [json.dumps(facts)], close_fds=False, preexec_fn=os.setpgrp))
+    sys.exit(subprocess.call(words + [json.dumps(facts)], close_fds=False, preexec_fn=os.setpgrp))
 finally:
     sibling.kill()
 "#;
