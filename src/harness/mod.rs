@@ -4,6 +4,7 @@
 //! `process` is the only place that reads the worker's stdout. What is computed lives in `python/`
 //! (`mlxport_harness`), which also runs by itself; this side plans, times, stores and compares.
 
+pub mod asks;
 pub mod bench;
 mod beside;
 pub mod data;

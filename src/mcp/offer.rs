@@ -57,8 +57,10 @@ fn tool(spec: ToolSpec, class: Class, model_type: Option<&str>) -> Tool {
         any_type(&mut schema);
     }
     let edits = matches!(class, Class::Edit(_));
+    // A pack is a new file in the data folder, and what it is made for.
+    let writes = edits || spec.name == "write_golden";
     let notes = ToolAnnotations::with_title(spec.name.replace('_', " "))
-        .read_only(!edits)
+        .read_only(!writes)
         .destructive(edits)
         .open_world(matches!(spec.name.as_str(), "inventory" | "check_load"));
     let mut tool = Tool::new(spec.name, spec.description.replace('\n', " "), Arc::new(schema));

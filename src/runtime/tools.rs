@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +11,8 @@ use super::variants::{self, Evidence};
 use crate::agent::data::{ApprovedEdit, EditScope};
 use crate::config::Settings;
 use crate::harness::Harness;
-use crate::harness::data::{Event, FamilyRequest, Limits, RunResult, Sockets, TwinRequest};
+use crate::harness::asks;
+use crate::harness::data::{Event, FamilyRequest, RunResult, TwinRequest};
 use crate::hub::data::headers::{Checkpoint, Origin as HeadersFrom};
 use crate::hub::data::inventory::{Inventory, Machine};
 use crate::hub::data::{Config, Defaults, Keys, Ledger, Matrix, Origin, RepoRef};
@@ -32,9 +32,6 @@ use crate::tools::{Registry, ToolContext};
 use crate::util::blame::{Blame, Report};
 use crate::util::id::sha256_hex;
 use crate::util::sink::{Sink, discard};
-
-/// A checkpoint of hundreds of billions of parameters takes minutes to lay out.
-const LOAD_LIMIT: Duration = Duration::from_secs(600);
 
 /// The rooms behind the tools of one session.
 pub struct ToolServices {
@@ -98,23 +95,6 @@ impl ToolServices {
             () = cancel.cancelled() => Err(Report::new(Blame::User, "interrupted")),
         }
     }
-
-    fn load_request(&self, name: &str, folder: PathBuf) -> FamilyRequest {
-        let mut target = serde_json::Map::new();
-        target.insert("checkpoint".into(), folder.to_string_lossy().into_owned().into());
-        FamilyRequest {
-            family: "load".into(),
-            subject: name.into(),
-            target,
-            params: serde_json::Map::new(),
-            port: Some(self.workspace.port_file(&self.model_type)).filter(|port| port.is_file()),
-            reads: vec![folder],
-            writes: Vec::new(),
-            sockets: Sockets::None,
-            seed: 0,
-            limits: Limits { timeout: LOAD_LIMIT, ..Limits::default() },
-        }
-    }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Report> {
@@ -167,7 +147,20 @@ impl crate::tools::Services for ToolServices {
                     }
                 }
             };
-            let request = self.load_request(&name, folder);
+            let port = Some(self.workspace.port_file(&self.model_type)).filter(|port| port.is_file());
+            let request = FamilyRequest { port, ..asks::load(&name, folder) };
+            self.check_family(request, sink, cancel).await
+        }
+        .boxed()
+    }
+
+    fn check_family<'a>(
+        &'a self,
+        request: FamilyRequest,
+        sink: Sink<Event>,
+        cancel: CancellationToken,
+    ) -> Reply<'a, RunResult> {
+        async move {
             let result = self.harness.check_family(request, sink, cancel).await;
             result.map_err(|error| Report::from(&error))
         }

@@ -10,8 +10,7 @@ use super::data::ToolEnd;
 use super::def::{Answer, Class, Desk, Line, ToolDef, Work, checked};
 use super::error::ToolError;
 use super::paths::Writable;
-use super::variants::{self, Variants};
-use super::{args, bound};
+use super::{args, bound, variants};
 use crate::hub::data::RepoRef;
 use crate::util::text::one_line;
 
@@ -77,8 +76,7 @@ fn wait(arguments: Value, desk: &Desk, line: Line) -> Answer<'_, ToolEnd> {
         let source = match parse(arguments)? {
             Wanted::Repo(repo) => LoadSource::Repo(repo),
             Wanted::Variant(name) => {
-                let chosen = variants::choose(NAME, &Variants::Named(vec![name.clone()]), desk).await?;
-                let path = chosen.first().map(|config| variants::folder(config)).unwrap_or_default();
+                let path = variants::folder_of(NAME, name.clone(), desk).await?;
                 LoadSource::Folder { name, path }
             }
         };

@@ -43,7 +43,7 @@ pub const DEF: ToolDef = ToolDef {
 };
 
 fn schema(_: &Writable) -> Value {
-    let names: Vec<_> = plan::full().iter().map(|id| id.name()).collect();
+    let names: Vec<_> = plan::named().iter().map(|id| id.name()).collect();
     let named = json!({"type": "array", "items": {"type": "string", "enum": names}});
     let plan = json!({"type": "string", "enum": ["quick", "full"]});
     json!({
@@ -83,7 +83,7 @@ fn request(args: Args, model_type: &str) -> Result<TwinRequest, ToolError> {
 }
 
 fn named(names: &[String]) -> Result<Vec<CheckId>, String> {
-    let known = plan::full();
+    let known = plan::named();
     let one = |name: &String| {
         known.iter().copied().find(|check| check.name() == name).ok_or_else(|| {
             let name = bound::line(&one_line(name));

@@ -14,7 +14,7 @@ use super::paths::{Roots, Target, Writable};
 use super::services::Services;
 use super::told;
 use crate::agent::data::{Approval, EditScope, ToolOutcome, ToolSpec};
-use crate::harness::data::{Event, RunResult};
+use crate::harness::data::{Event, FamilyRequest, RunResult};
 use crate::util::blame::{Blame, Report};
 use crate::util::fs::read_text;
 use crate::util::sink::Sink;
@@ -131,6 +131,11 @@ impl Desk {
         }
     }
 
+    /// Gives the port's file, if there is one yet.
+    pub fn port(&self) -> Option<PathBuf> {
+        Some(self.roots.checkout().join(self.writable.model())).filter(|port| port.is_file())
+    }
+
     /// Names `file:line` as the model names files.
     pub fn name_place(&self, place: &str) -> String {
         let Some((path, line)) = place.rsplit_once(':') else { return place.to_string() };
@@ -176,6 +181,17 @@ pub fn checked(result: RunResult, desk: &Desk) -> ToolEnd {
         summary: told::summary(&result),
         artifacts: vec![Artifact::Check { result: Box::new(result) }],
     }
+}
+
+/// Runs a family on the port as it is saved, and ends the call with what it says.
+pub async fn judged(request: FamilyRequest, desk: &Desk, line: Line) -> Result<ToolEnd, ToolError> {
+    family(FamilyRequest { port: desk.port(), ..request }, desk, line).await
+}
+
+/// Runs a family as it is asked for, and ends the call with what it says.
+pub async fn family(request: FamilyRequest, desk: &Desk, line: Line) -> Result<ToolEnd, ToolError> {
+    let result = desk.services.check_family(request, line.events(), line.cancel).await;
+    Ok(checked(result.map_err(ToolError::Service)?, desk))
 }
 
 /// Runs work that reads the disk on a thread of its own.

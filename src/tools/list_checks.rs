@@ -13,6 +13,10 @@ use crate::harness::data::plan::{self, Cost};
 
 pub const NAME: &str = "list_checks";
 
+/// The checks that have a tool of their own.
+const OTHERS: &str = "Others have tools of their own: check_load (a checkpoint at full size, from its headers), check_shard \
+    (several processes), check_speed (figures beside an accepted port), check_golden (a pack from another machine).\n";
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Args {}
@@ -28,16 +32,18 @@ pub const DEF: ToolDef = ToolDef {
 
 fn read(arguments: Value, _: &Desk, _: &CancellationToken) -> Result<Told, ToolError> {
     args::typed::<Args>(NAME, arguments)?;
-    let mut text = String::from("check_twin runs these; `quick` is the fast ones, `full` is all of them:\n");
-    let twin: Vec<_> = plan::list().iter().filter(|check| check.cost != Cost::Heavy).collect();
+    let mut text =
+        String::from("check_twin runs these; `quick` is the fast ones, `full` is all but the heavy ones:\n");
+    let twin: Vec<_> = plan::list().iter().filter(|check| check.family == "twin").collect();
     for check in &twin {
-        let cost = if check.cost == Cost::Fast { "fast" } else { "slow" };
+        let cost = match check.cost {
+            Cost::Fast => "fast",
+            Cost::Slow => "slow",
+            Cost::Heavy => "heavy: by name only",
+        };
         let judges = if check.decides == "rule" { "judges" } else { "shows figures" };
         let _ = writeln!(text, "  {} ({cost}, {judges}): {}. Rule: {}", check.id, check.title, check.rule);
     }
-    text.push_str(
-        "check_load loads a checkpoint at full size from its headers. Batteries on real weights, several processes and \
-         speed are for the person: `mlxport check battery`, `check shard`, `check speed`.\n",
-    );
+    text.push_str(OTHERS);
     Ok((text, format!("{} checks", twin.len())))
 }

@@ -6,7 +6,10 @@
 
 mod args;
 mod bound;
+mod check_golden;
 pub mod check_load;
+mod check_shard;
+mod check_speed;
 mod check_twin;
 mod compare_runs;
 mod config_diff;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::check_load::LoadSource;
 use super::inventory::Wanted;
 use crate::agent::data::{ApprovedEdit, EditScope};
-use crate::harness::data::{Event, RunResult, TwinRequest};
+use crate::harness::data::{Event, FamilyRequest, RunResult, TwinRequest};
 use crate::hub::data::inventory::Inventory;
 use crate::hub::data::{Keys, Ledger, Matrix};
 use crate::port::data::EditReceipt;
@@ -33,6 +33,14 @@ pub trait Services: Send + Sync {
     fn check_load<'a>(
         &'a self,
         source: LoadSource,
+        sink: Sink<Event>,
+        cancel: CancellationToken,
+    ) -> Reply<'a, RunResult>;
+
+    /// Runs a family in a worker of its own, which may read and write what the request names.
+    fn check_family<'a>(
+        &'a self,
+        request: FamilyRequest,
         sink: Sink<Event>,
         cancel: CancellationToken,
     ) -> Reply<'a, RunResult>;

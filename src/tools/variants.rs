@@ -86,6 +86,35 @@ fn one(tool: &'static str, name: &str, known: &[(String, PathBuf)]) -> Result<Pa
     Err(ToolError::Arguments { tool, text })
 }
 
+/// The schema of an argument that means one variant.
+pub fn schema_one() -> Value {
+    json!({
+        "type": "string",
+        "description": "A config of the session as config_diff shows it, or `defaults`: the config class alone; when left out, the session's first config, if it has one",
+    })
+}
+
+/// Gives the one config file that is meant; none stands for the class's defaults.
+pub async fn choose_one(
+    tool: &'static str,
+    wanted: Option<String>,
+    desk: &Desk,
+) -> Result<Option<PathBuf>, ToolError> {
+    let configs = match wanted.as_deref() {
+        None => desk.services.configs(),
+        Some("defaults") => Vec::new(),
+        Some(name) => choose(tool, &Variants::Named(vec![name.to_string()]), desk).await?,
+    };
+    let file = |config: PathBuf| if config.is_dir() { config.join("config.json") } else { config };
+    Ok(configs.into_iter().next().map(file))
+}
+
+/// Gives the folder of a named variant.
+pub async fn folder_of(tool: &'static str, name: String, desk: &Desk) -> Result<PathBuf, ToolError> {
+    let chosen = choose(tool, &Variants::Named(vec![name]), desk).await?;
+    Ok(chosen.first().map(|config| folder(config)).unwrap_or_default())
+}
+
 /// Gives the folder of a variant, which may hold its headers.
 pub fn folder(config: &Path) -> PathBuf {
     match config.is_dir() {

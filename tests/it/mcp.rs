@@ -91,6 +91,9 @@ fn another_agent_reads_checks_and_is_refused_edits() {
         {"do": "prompts"},
         {"do": "prompt", "name": "rope"},
         {"do": "prompt", "name": "../system"},
+        call("write_golden", json!({})),
+        call("check_golden", json!({"pack": "llama.gold"})),
+        call("check_golden", json!({"pack": "../../workspace.json"})),
     ]);
     let said = play(&place, &["llama"], requests);
     assert_eq!(said[0]["serverInfo"]["name"], "mlxport");
@@ -98,10 +101,13 @@ fn another_agent_reads_checks_and_is_refused_edits() {
     let tools = said[1]["tools"].as_array().unwrap();
     let names: Vec<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
     assert!(names.contains(&"check_twin") && names.contains(&"config_ledger"), "{names:?}");
-    assert!(!names.iter().any(|name| name.contains("edit") || name.contains("write")), "{names:?}");
+    // A golden pack is written in the data folder.
+    let writes = |name: &&str| name.contains("edit") || name.contains("write") && *name != "write_golden";
+    assert!(!names.iter().any(writes), "{names:?}");
     for tool in tools {
         assert_eq!(tool["inputSchema"]["type"], "object", "{tool}");
-        assert_eq!(tool["annotations"]["readOnlyHint"], true, "{tool}");
+        assert_eq!(tool["annotations"]["readOnlyHint"], tool["name"] != "write_golden", "{tool}");
+        assert_eq!(tool["annotations"]["destructiveHint"], false, "{tool}");
         assert!(tool["description"].as_str().unwrap().len() > 60, "{tool}");
     }
     assert!(text(&said[2]).starts_with("mlx_lm/models/llama.py, lines 1-3 of "), "{}", said[2]);
@@ -133,6 +139,11 @@ fn another_agent_reads_checks_and_is_refused_edits() {
     assert!(prompts.contains(&"port") && prompts.contains(&"rope"), "{prompts:?}");
     assert!(said[12]["messages"][0]["content"]["text"].as_str().unwrap().contains("rope_parameters"));
     assert!(said[13]["error"].as_str().unwrap().contains("no prompt named"));
+    for (at, end) in [(14, "golden: pass, twin twin, arrays written"), (15, "golden: pass, twin std 1.0, ")] {
+        assert!(!is_error(&said[at]) && text(&said[at]).contains(end), "{at}: {}", said[at]);
+    }
+    assert!(is_error(&said[16]) && text(&said[16]).contains("there are llama.gold"), "{}", said[16]);
+    assert!(place.home().results().join("golden/llama.gold").is_file());
     assert_eq!(tree(&place.workspace.checkout.join("mlx_lm")), before, "a server that reads writes nothing");
     // The run is stored as any other.
     let run = result["run_id"].as_str().unwrap();

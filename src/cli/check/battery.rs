@@ -9,6 +9,7 @@ use super::family::{self, Limited};
 use super::show;
 use crate::cli::{COULD_NOT_RUN, Common, INTERRUPTED, output, site, task};
 use crate::config::Home;
+use crate::harness::asks;
 use crate::harness::data::FamilyRequest;
 use crate::harness::job::{self, End};
 use crate::util::blame::{Blame, Report};
@@ -85,8 +86,10 @@ impl Args {
     fn request(&self, home: &Home) -> Result<FamilyRequest, Report> {
         let source = self.source.as_deref().unwrap_or(Path::new(""));
         let source = family::existing(source, "the checkpoint or manifest")?;
-        let name = source.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut request = self.limited.request("battery", &name, (86_400, family::memory_mb()));
+        let out = self.out.clone().unwrap_or_else(|| home.results().join("battery"));
+        create_dir(&out).map_err(|error| Report::from(&error))?;
+        let out = family::existing(&out, "the results folder")?;
+        let mut request = self.limited.put(asks::battery(source, out, &self.tests, self.max_tokens));
         let mut folders = Map::new();
         for pair in &self.folders {
             let wrong = || Report::new(Blame::User, format!("--folder takes REPO=FOLDER, not `{pair}`"));
@@ -95,24 +98,15 @@ impl Args {
             folders.insert(repo.into(), json!(folder));
             request.reads.push(folder);
         }
-        let out = self.out.clone().unwrap_or_else(|| home.results().join("battery"));
-        create_dir(&out).map_err(|error| Report::from(&error))?;
-        let out = family::existing(&out, "the results folder")?;
-        let (target, params) = (&mut request.target, &mut request.params);
-        target.insert("checkpoint".into(), json!(source));
+        let params = &mut request.params;
         params.insert("folders".into(), Value::Object(folders));
-        params.insert("out".into(), json!(out));
         params.insert("estimate".into(), json!(self.estimate));
-        family::put(params, "sha", self.sha.clone());
-        family::put(params, "tests", (!self.tests.is_empty()).then(|| json!(self.tests)));
-        family::put(params, "max_tokens", self.max_tokens);
+        asks::put(params, "sha", self.sha.clone());
         if let Some(folder) = &self.resume {
             let folder = family::existing(folder, "the results folder")?;
             params.insert("continue".into(), json!(folder));
             request.writes.push(folder);
         }
-        request.reads.push(source);
-        request.writes.push(out);
         Ok(request)
     }
 }

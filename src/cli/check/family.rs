@@ -1,14 +1,12 @@
-//! What the families with subcommands of their own share: the request's common part, running, printing.
+//! What the families with subcommands of their own share: their common flags, running, printing.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
 use super::show;
 use crate::cli::{Common, INTERRUPTED, output, site, task};
-use crate::harness::data::{FamilyRequest, Limits, Sockets};
+use crate::harness::data::{FamilyRequest, Limits};
 use crate::harness::{Harness, HarnessError};
 use crate::util::blame::{Blame, Report};
 
@@ -30,21 +28,12 @@ pub struct Limited {
 }
 
 impl Limited {
-    /// Makes the request of a family, its target and parameters still empty.
-    pub fn request(&self, family: &str, subject: &str, (seconds, mem_mb): (u64, u64)) -> FamilyRequest {
-        let timeout = Duration::from_secs(self.timeout.unwrap_or(seconds));
-        FamilyRequest {
-            family: family.into(),
-            subject: subject.into(),
-            target: Map::new(),
-            params: Map::new(),
-            port: self.port.clone(),
-            reads: Vec::new(),
-            writes: Vec::new(),
-            sockets: Sockets::None,
-            seed: self.seed,
-            limits: Limits { timeout, mem_mb: self.mem_mb.unwrap_or(mem_mb) },
-        }
+    /// Puts port, seed and limits into a request, where they were given.
+    pub fn put(&self, request: FamilyRequest) -> FamilyRequest {
+        let Limits { timeout, mem_mb } = request.limits;
+        let timeout = self.timeout.map_or(timeout, Duration::from_secs);
+        let limits = Limits { timeout, mem_mb: self.mem_mb.unwrap_or(mem_mb) };
+        FamilyRequest { port: self.port.clone(), seed: self.seed, limits, ..request }
     }
 }
 
@@ -54,13 +43,6 @@ pub fn existing(path: &Path, what: &str) -> Result<PathBuf, Report> {
         Report::new(Blame::User, format!("{what} {} cannot be opened: {error}", path.display()))
             .hint("check the path")
     })
-}
-
-/// Takes a flag's value into a request, where it was given.
-pub fn put(map: &mut Map<String, Value>, key: &str, value: Option<impl Into<Value>>) {
-    if let Some(value) = value {
-        map.insert(key.into(), value.into());
-    }
 }
 
 /// Runs a request attached to this command and prints its result.
@@ -86,11 +68,4 @@ pub fn failed(request: &FamilyRequest, report: Report, common: &Common) -> Repor
         output::json(&request.could_not_run(&report));
     }
     report
-}
-
-/// Nine tenths of the machine's memory, in MiB; a checkpoint needs what it needs.
-pub fn memory_mb() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB"));
-    total.and_then(|kib| kib.trim().parse::<u64>().ok()).map_or(65_536, |kib| kib / 1024 * 9 / 10)
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::family::{self, Limited};
 use crate::cli::{Common, source};
+use crate::harness::asks;
 use crate::util::blame::Report;
 
 /// Flags of `mlxport check load`.
@@ -18,8 +19,6 @@ pub struct Args {
 /// Runs one load check.
 pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     let (folder, name) = source::checkpoint(&args.source, common)?;
-    let mut request = args.limited.request("load", &name, (600, 8192));
-    family::put(&mut request.target, "checkpoint", Some(folder.to_string_lossy().into_owned()));
-    request.reads.push(folder);
+    let request = args.limited.put(asks::load(&name, folder));
     family::run(request, common)
 }

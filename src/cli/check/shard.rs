@@ -1,15 +1,13 @@
 //! `mlxport check shard MODEL`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-
-use serde_json::json;
 
 use super::family::{self, Limited};
 use super::target;
 use crate::cli::Common;
 use crate::cli::source::Need;
-use crate::harness::data::Sockets;
+use crate::harness::asks;
 use crate::util::blame::{Blame, Report};
 
 /// Flags of `mlxport check shard`.
@@ -43,19 +41,8 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
         )));
     }
     let target = target::read(&args.model, Need::Config, common)?;
-    let mut request = args.limited.request("shard", &target.model_type, (900, 8192));
     let config = args.config.or(target.config);
-    if let Some(config) = config {
-        let config = family::existing(&config, "the config")?;
-        request.target.insert("config".into(), json!(config));
-        request.reads.push(config);
-    }
-    request.target.insert("model_type".into(), json!(target.model_type));
-    request.params.insert("processes".into(), json!(args.processes));
-    request.sockets = Sockets::Loopback;
-    // mlx.launch starts and ends each rank by a line of bash, which no other check needs.
-    let tools = ["bash", "cat", "mktemp", "ps", "rm"];
-    let places = ["/bin", "/usr/bin"].map(Path::new);
-    request.reads.extend(places.iter().flat_map(|folder| tools.map(|tool| folder.join(tool))));
+    let config = config.map(|config| family::existing(&config, "the config")).transpose()?;
+    let request = args.limited.put(asks::shard(&target.model_type, config, &args.processes));
     family::run(request, common)
 }

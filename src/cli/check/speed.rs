@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use serde_json::json;
-
 use super::family::{self, Limited};
 use super::target;
 use crate::cli::Common;
 use crate::cli::source::Need;
+use crate::harness::asks::{self, Pace};
 use crate::util::blame::Report;
 
 /// Flags of `mlxport check speed`.
@@ -42,17 +41,10 @@ pub struct Args {
 /// Measures prefill, decode and memory at full width with random 4-bit weights.
 pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
     let target = target::read(&args.model, Need::Config, common)?;
-    let mut request = args.limited.request("speed", &target.model_type, (1800, family::memory_mb()));
-    if let Some(config) = args.config.or(target.config) {
-        let config = family::existing(&config, "the config")?;
-        request.target.insert("config".into(), json!(config));
-        request.reads.push(config);
-    }
-    request.target.insert("model_type".into(), json!(target.model_type));
-    family::put(&mut request.params, "against", args.against);
-    family::put(&mut request.params, "budget_s", args.budget_s);
-    family::put(&mut request.params, "prompt", args.prompt);
-    family::put(&mut request.params, "decode", args.decode);
-    family::put(&mut request.params, "repeat", args.repeat);
+    let config = args.config.or(target.config);
+    let config = config.map(|config| family::existing(&config, "the config")).transpose()?;
+    let Args { against, budget_s, prompt, decode, repeat, .. } = args;
+    let pace = Pace { against, budget_s, prompt, decode, repeat };
+    let request = args.limited.put(asks::speed(&target.model_type, config, pace));
     family::run(request, common)
 }

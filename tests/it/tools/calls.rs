@@ -11,7 +11,7 @@ fn malformed_calls_are_answered_with_what_is_wrong() {
     };
     assert_eq!(
         said("rm_rf", "{}"),
-        "there is no tool named `rm_rf`; the tools are: list_sources, outline_source, read_source, search_sources, read_inheritance, nearest_ports, config_diff, config_ledger, inventory, write_port, edit_port, edit_test, edit_shared, check_twin, check_load, list_checks, locate_fault, debug_checklist, read_run, compare_runs, lint_port, format_port, read_lessons, add_lesson"
+        "there is no tool named `rm_rf`; the tools are: list_sources, outline_source, read_source, search_sources, read_inheritance, nearest_ports, config_diff, config_ledger, inventory, write_port, edit_port, edit_test, edit_shared, check_twin, check_load, check_shard, check_speed, check_golden, write_golden, list_checks, locate_fault, debug_checklist, read_run, compare_runs, lint_port, format_port, read_lessons, add_lesson"
     );
     assert_eq!(said("read_source", "{}"), "arguments of `read_source`: missing field `path`");
     assert_eq!(
@@ -129,6 +129,10 @@ fn value(dice: &mut Dice, key: &str, depth: usize) -> serde_json::Value {
             let names = ["exact", "quick", "full", "all", "../x", "acme/harbor", "acme/../x", "/etc", "v1"];
             json!([dice.pick(&names), dice.pick(&names)])
         }
+        (_, "processes") => json!([dice.roll(10), 2]),
+        (_, "pack") => json!(dice.pick(&["arcee.gold", "../arcee.gold", "/etc/passwd", ".", "link.gold"])),
+        (_, "variant") => json!(dice.pick(&["v1", "defaults", "../x", "/etc", "all"])),
+        (_, "budget_s" | "max_tokens") => json!(dice.roll(700)),
         (_, "run" | "before" | "after") => {
             json!(dice.pick(&["last", "last-1", "r1", "../r1", "last-99999999999999999999", "\u{0}"]))
         }

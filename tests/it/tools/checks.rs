@@ -158,3 +158,96 @@ fn a_load_check_takes_a_repository_or_a_variants_folder_and_nothing_else() {
     }
     assert_eq!(place.fake.loads.lock().unwrap().len(), 2);
 }
+
+#[test]
+fn families_are_asked_of_the_port_on_the_sessions_configs_and_nothing_else() {
+    let place = place();
+    let port = place.folder.path().join("mlx-lm").join(PORT);
+    let asked = |name: &str, arguments: serde_json::Value| {
+        place.done(name, arguments);
+        place.fake.families.lock().unwrap().pop().unwrap()
+    };
+    let request = asked("check_shard", json!({}));
+    assert_eq!((request.family.as_str(), request.port), ("shard", None), "there is no port yet");
+    assert_eq!(request.target, *json!({"model_type": "arcee"}).as_object().unwrap());
+    assert_eq!(request.params["processes"], json!([2, 4]));
+    write(&port, "x = 1\n");
+    let first = place.config("Harbor-8B", r#"{"model_type": "arcee"}"#);
+    let second = place.config("Harbor-70B", r#"{"model_type": "arcee"}"#);
+    let port = Some(port.canonicalize().unwrap());
+    let request = asked("check_shard", json!({"processes": [4, 2, 2], "variant": "Harbor-70B"}));
+    assert_eq!((&request.port, &request.params["processes"]), (&port, &json!([2, 4])));
+    assert_eq!(request.target["config"], json!(second));
+    assert!(request.reads.contains(&second) && request.writes.is_empty(), "{request:?}");
+    let request = asked("check_speed", json!({"budget_s": 30, "against": "llama"}));
+    assert_eq!((&request.port, &request.target["config"]), (&port, &json!(first)));
+    assert_eq!(request.params, *json!({"against": "llama", "budget_s": 30}).as_object().unwrap());
+    let request = asked("check_speed", json!({"variant": "defaults"}));
+    assert_eq!(request.target.get("config"), None);
+    for (name, wrong, why) in [
+        ("check_shard", json!({"processes": []}), "numbers from 2 to 8"),
+        ("check_shard", json!({"processes": [2, 64]}), "numbers from 2 to 8"),
+        ("check_shard", json!({"variant": "/etc"}), "there is no variant `/etc`; there are Harbor-8B"),
+        ("check_shard", json!({"hostfile": "/etc/hosts"}), "unknown field `hostfile`"),
+        ("check_speed", json!({"budget_s": 6000}), "from 10 to 600 seconds"),
+        ("check_speed", json!({"against": "../../secret"}), "model type of an accepted port"),
+    ] {
+        let said = place.failed(name, wrong);
+        assert!(said.contains(why), "{name}: {said}");
+    }
+    assert!(place.fake.families.lock().unwrap().is_empty(), "what was refused was not run");
+}
+
+#[test]
+fn packs_lie_in_one_folder_and_none_is_written_over() {
+    let place = place();
+    let folder = place.folder.path().join("results/golden");
+    let asked = |name: &str, arguments: serde_json::Value| {
+        place.done(name, arguments);
+        place.fake.families.lock().unwrap().pop().unwrap()
+    };
+    let said = place.failed("check_golden", json!({"pack": "arcee.gold"}));
+    assert!(
+        said.contains("there is no pack `arcee.gold`; no pack is kept yet: write_golden writes one"),
+        "{said}"
+    );
+    let request = asked("write_golden", json!({}));
+    assert_eq!(request.params["pack"], json!(folder.join("arcee.gold")));
+    assert_eq!((request.reads.len(), &request.writes[..]), (0, &[folder.clone()][..]));
+    write(&folder.join("arcee.gold"), "mine");
+    assert_eq!(asked("write_golden", json!({})).params["pack"], json!(folder.join("arcee-2.gold")));
+    let config = place.config("Harbor 8B/../x", r#"{"model_type": "arcee"}"#);
+    let name = hub::read(&config).unwrap().name;
+    let request = asked("write_golden", json!({"variant": name}));
+    let pack = PathBuf::from(request.params["pack"].as_str().unwrap());
+    assert_eq!(pack.parent(), Some(folder.as_path()), "a variant's name climbs nowhere");
+    assert_eq!(request.params["checkpoint"], json!(config.parent().unwrap()));
+    let request = asked("check_golden", json!({"pack": "arcee.gold"}));
+    assert_eq!(request.target["model_type"], "arcee");
+    assert_eq!(request.reads, [folder.join("arcee.gold")]);
+    for wrong in ["../golden/arcee.gold", "/etc/passwd", "", "."] {
+        let said = place.failed("check_golden", json!({"pack": wrong}));
+        assert!(said.ends_with("there are arcee.gold"), "{said}");
+    }
+}
+
+#[test]
+fn an_interrupted_family_says_so_and_every_check_of_the_harness_has_a_tool() {
+    let place = place();
+    let Prepared::Run(run) = place.prepare("check_shard", "{}") else { panic!("a check runs at once") };
+    let cancelled = CancellationToken::new();
+    cancelled.cancel();
+    let end = place.runtime.block_on(place.registry.run(run, sink::discard(), cancelled));
+    assert!(matches!(end.outcome, ToolOutcome::Interrupted { .. }), "{end:?}");
+    let names: Vec<String> = place.registry.specs().into_iter().map(|spec| spec.name).collect();
+    for check in mlxport::harness::data::plan::list() {
+        let id = check.id.name();
+        match check.family.as_str() {
+            "twin" => {
+                place.done("check_twin", json!({"checks": [id]}));
+                assert_eq!(place.fake.asked.lock().unwrap().pop().unwrap().checks, [check.id]);
+            }
+            family => assert!(names.contains(&format!("check_{family}")), "{id}: no tool for {family}"),
+        }
+    }
+}

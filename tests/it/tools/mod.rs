@@ -19,8 +19,8 @@ use mlxport::agent::data::{
     Approval, ApprovedEdit, EditOrigin, EditScope, Proposal, ToolCall, ToolOutcome, ToolRun,
 };
 use mlxport::harness::data::{
-    CheckId, CheckRecord, CheckVerdict, Divergence, Event, Figure, Finding, RunResult, StoredRun,
-    TwinRequest, Verdict,
+    CheckId, CheckRecord, CheckVerdict, Divergence, Event, FamilyRequest, Figure, Finding, RunResult,
+    StoredRun, TwinRequest, Verdict,
 };
 use mlxport::hub;
 use mlxport::hub::data::{Defaults, Keys, Ledger, Matrix};
@@ -42,6 +42,7 @@ struct Fake {
     check: Mutex<Result<RunResult, Report>>,
     configs: Mutex<Vec<PathBuf>>,
     loads: Mutex<Vec<LoadSource>>,
+    families: Mutex<Vec<FamilyRequest>>,
 }
 
 impl Services for Fake {
@@ -76,6 +77,23 @@ impl Services for Fake {
     ) -> BoxFuture<'a, Result<RunResult, Report>> {
         async move {
             self.loads.lock().unwrap().push(source);
+            self.check.lock().unwrap().clone()
+        }
+        .boxed()
+    }
+
+    fn check_family<'a>(
+        &'a self,
+        request: FamilyRequest,
+        sink: Sink<Event>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'a, Result<RunResult, Report>> {
+        async move {
+            self.families.lock().unwrap().push(request);
+            sink(Event::Warming);
+            if cancel.is_cancelled() {
+                return Err(Report::new(Blame::User, "cancelled"));
+            }
             self.check.lock().unwrap().clone()
         }
         .boxed()
@@ -198,6 +216,7 @@ fn place_for(model_type: &str) -> Place {
         check: Mutex::new(Ok(passed())),
         configs: Mutex::default(),
         loads: Mutex::default(),
+        families: Mutex::default(),
     });
     let context = ToolContext {
         checkout,
