@@ -39,12 +39,12 @@ pub struct Wanted {
     pub id: Option<String>,
 }
 
-/// The same for every type.
+/// Of one port, all its answers together; the same for every type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
-    /// Rounds of tool calls of one answer.
+    /// Answers that call tools.
     pub rounds: u32,
-    /// Tokens of one answer, as the endpoint counts them.
+    /// Tokens, as the endpoint counts them.
     pub tokens: Option<u64>,
 }
 

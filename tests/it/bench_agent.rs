@@ -55,12 +55,21 @@ fn settings(world: &TestWorkspace, server: &Server) -> Settings {
 }
 
 async fn run(world: &TestWorkspace, server: &Server, id: Option<String>) -> (AgentReport, Vec<String>) {
+    run_within(world, server, id, BUDGET).await
+}
+
+async fn run_within(
+    world: &TestWorkspace,
+    server: &Server,
+    id: Option<String>,
+    budget: Budget,
+) -> (AgentReport, Vec<String>) {
     let settings = settings(world, server);
     let lines: Arc<Mutex<Vec<String>>> = Arc::default();
     let to = Arc::clone(&lines);
     let say = Arc::new(move |text| to.lock().expect("not poisoned").push(text));
     let ground = Ground { settings: &settings, workspace: &world.workspace, say };
-    let wanted = Wanted { model_types: vec![TYPE.into()], budget: BUDGET, id };
+    let wanted = Wanted { model_types: vec![TYPE.into()], budget, id };
     let (report, whole) = bench(&ground, &wanted, &CancellationToken::new()).await.expect("a bench");
     assert!(whole);
     assert_eq!(server.problems(), Vec::<String>::new());
@@ -156,6 +165,25 @@ async fn a_port_that_looks_for_the_accepted_one_finds_nothing_and_fails() {
     assert!(!found.contains("FOUND"), "{found}");
     let last = server.requests().pop().expect("a request").to_string();
     assert!(last.contains("The twin check gives: fail"), "{last}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_is_told_to_go_on_has_what_is_left_of_the_budget() {
+    let world = tokio::task::spawn_blocking(|| test_workspace("arcee")).await.expect("a workspace");
+    let write = json!({"path": port_path(), "text": "import nowhere\n"});
+    let plays = vec![
+        calling("write_port", &write),
+        saying("Done."),
+        calling("list_checks", &json!({})),
+        saying("Never asked."),
+    ];
+    let server = Server::start(None, plays).await;
+    // Two answers take 220, the third all that is left: an answer of its own would have 300 again.
+    let budget = Budget { rounds: 12, tokens: Some(300) };
+    let (report, said) = run_within(&world, &server, None, budget).await;
+    let row = &report.rows[0];
+    assert_eq!((row.passed, row.ended.as_str()), (false, "300 tokens are spent"), "{said:?}");
+    assert_eq!((row.counts.turns, server.requests().len()), (3, 3));
 }
 
 async fn asked(registry: &Registry, name: &str, arguments: Value) -> String {

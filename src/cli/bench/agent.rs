@@ -16,10 +16,10 @@ pub struct Args {
     /// Model types whose accepted ports are hidden and ported anew, one after the other
     #[arg(required = true, value_name = "TYPE")]
     model_types: Vec<String>,
-    /// Rounds of tool calls in one answer
+    /// Rounds of tool calls that one port may take
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
-    /// Tokens of one answer, as the endpoint counts them [default: no limit]
+    /// Tokens that one port may take, as the endpoint counts them [default: no limit]
     #[arg(long, value_name = "N")]
     tokens: Option<u64>,
     /// Go on with an earlier bench: finished types are not run again

@@ -12,7 +12,7 @@ use crate::agent::client::ChatClient;
 use crate::agent::data::{
     ChatRequest, Decision, EditScope, Entry, Role, StreamEvent, ToolCall, ToolOutcome, ToolRun,
 };
-use crate::agent::machine::{Budget, Input, Machine, Output, State, Verdict};
+use crate::agent::machine::{Budget, Input, Limits, Machine, Output, Setup, State, Verdict};
 use crate::tools::{Prepared, Registry};
 use crate::util::blame::Report;
 use crate::util::sink::discard;
@@ -53,6 +53,10 @@ pub struct Headless<'a> {
     cancel: CancellationToken,
     log: Vec<Entry>,
     counts: Counts,
+    /// Of the whole conversation; the machine's own are of one answer.
+    limits: Limits,
+    /// Answers that called tools.
+    rounds: u32,
     /// Whether the last thing that failed was not the model's.
     outside: bool,
 }
@@ -65,8 +69,8 @@ impl<'a> Headless<'a> {
         start: Instant,
         cancel: CancellationToken,
     ) -> Self {
-        let (log, counts) = (Vec::new(), Counts::default());
-        Self { machine, client, registry, start, cancel, log, counts, outside: false }
+        let (log, counts, limits) = (Vec::new(), Counts::default(), machine.setup().limits);
+        Self { machine, client, registry, start, cancel, log, counts, limits, rounds: 0, outside: false }
     }
 
     /// What was said and done.
@@ -79,9 +83,17 @@ impl<'a> Headless<'a> {
         self.counts
     }
 
-    /// Whether another message can help: a spent budget is spent.
-    pub fn may_go_on(&self) -> bool {
-        matches!(self.machine.state(), State::Idle)
+    /// Whether another message can help: a spent budget is spent, and what was left of it is all that the next answer has.
+    pub fn may_go_on(&mut self) -> bool {
+        let rounds = self.limits.rounds.saturating_sub(self.rounds);
+        let used = self.counts.prompt_tokens + self.counts.completion_tokens;
+        let tokens = self.limits.tokens.map(|tokens| tokens.saturating_sub(used));
+        if !matches!(self.machine.state(), State::Idle) || rounds == 0 || tokens == Some(0) {
+            return false;
+        }
+        let limits = Limits { rounds, tokens, ..self.limits };
+        self.machine.configure(Setup { limits, ..self.machine.setup().clone() });
+        true
     }
 
     /// Says something and goes on until nothing is left to do.
@@ -102,11 +114,11 @@ impl<'a> Headless<'a> {
         match self.machine.state() {
             State::Stopped { report } if self.outside => Rest::Outside(report.clone()),
             State::Stopped { report } => Rest::Stopped(report.text.clone()),
-            State::BudgetSpent { budget: Budget::Rounds(count) } => {
-                Rest::Spent(format!("{count} rounds are spent"))
+            State::BudgetSpent { budget: Budget::Rounds(_) } => {
+                Rest::Spent(format!("{} rounds are spent", self.limits.rounds))
             }
-            State::BudgetSpent { budget: Budget::Tokens(count) } => {
-                Rest::Spent(format!("{count} tokens are spent"))
+            State::BudgetSpent { budget: Budget::Tokens(_) } => {
+                Rest::Spent(format!("{} tokens are spent", self.limits.tokens.unwrap_or_default()))
             }
             _ => Rest::Answered,
         }
@@ -186,6 +198,7 @@ impl<'a> Headless<'a> {
         match entry {
             Entry::Message { message } if message.role == Role::Assistant => {
                 self.counts.turns += 1;
+                self.rounds += u32::from(!message.tool_calls.is_empty());
                 self.counts.tool_calls += u32::try_from(message.tool_calls.len()).unwrap_or(u32::MAX);
             }
             Entry::Usage { usage } => {
