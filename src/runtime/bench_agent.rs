@@ -110,12 +110,13 @@ pub async fn bench(
     let models = Models::new(ground.settings.clone());
     let who = models.answering(Role::Port, &ground.say).await?;
     let (mut report, folder) = opened(ground, wanted, &who)?;
+    let context = models.context(&who).await;
     for model_type in &wanted.model_types {
         if report.rows.iter().any(|row| row.model_type == *model_type) {
             (ground.say)(format!("{model_type}: done already in bench {}", report.id));
             continue;
         }
-        let done = one(ground, (&who, &mut report, &folder), model_type, cancel).await;
+        let done = one(ground, (&who, context, &mut report, &folder), model_type, cancel).await;
         let done = done.map_err(|error| {
             let hint = error.hint.clone().map_or(String::new(), |hint| format!("{hint}; "));
             let again = format!("{hint}go on with: mlxport bench agent --run {} …", report.id);
@@ -132,7 +133,7 @@ pub async fn bench(
 /// Ports one type; none when it was interrupted.
 async fn one(
     ground: &Ground<'_>,
-    (who, report, folder): (&Answering, &mut AgentReport, &Path),
+    (who, context, report, folder): (&Answering, Option<u64>, &mut AgentReport, &Path),
     model_type: &str,
     cancel: &CancellationToken,
 ) -> Result<Option<Row>, Report> {
@@ -147,7 +148,7 @@ async fn one(
     let limits = Limits {
         rounds: report.budget.rounds,
         tokens: report.budget.tokens,
-        context: who.profile.context.value,
+        context,
         output: who.profile.output.value,
         ..Limits::default()
     };

@@ -25,6 +25,8 @@ pub struct Models {
     over: RwLock<Option<String>>,
     /// The local server, once one was needed.
     local: Mutex<Option<Arc<LocalServer>>>,
+    /// What endpoints say of their models' contexts, by address and model.
+    contexts: Mutex<BTreeMap<(String, String), Option<u64>>>,
 }
 
 /// An endpoint and the model to ask it for.
@@ -40,7 +42,8 @@ pub struct Answering {
 impl Models {
     /// Takes the settings' profiles. Opens nothing.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, chosen: RwLock::default(), over: RwLock::default(), local: Mutex::default() }
+        let (chosen, over) = (RwLock::default(), RwLock::default());
+        Self { settings, chosen, over, local: Mutex::default(), contexts: Mutex::default() }
     }
 
     /// Gives who answers in a role: what the person chose in this run, else the settings'.
@@ -192,6 +195,29 @@ impl Models {
         }
         let client = self.client(profile, say).await?;
         client.list_models().await.map_err(|failure| Report::from(&failure))
+    }
+
+    /// Gives the tokens of context of who answers: the profile's, else what the endpoint lists or the local checkpoint's
+    /// config says. An endpoint is asked once in a run; one that cannot say is no error.
+    pub async fn context(&self, who: &Answering) -> Option<u64> {
+        if who.profile.context.value.is_some() || self.over().is_some() {
+            return who.profile.context.value;
+        }
+        if let Some(server) = &who.local {
+            let config = fs::read_text(&server.checkpoint().join("config.json")).ok()?;
+            let config: serde_json::Value = serde_json::from_str(&config).ok()?;
+            let place = if config["text_config"].is_object() { &config["text_config"] } else { &config };
+            return place["max_position_embeddings"].as_u64();
+        }
+        let key = (who.client.endpoint().shown(), who.model.clone());
+        let mut known = self.contexts.lock().await;
+        if let Some(context) = known.get(&key) {
+            return *context;
+        }
+        let listed = who.client.list_models().await.ok()?;
+        let context = listed.into_iter().find(|model| model.id == who.model).and_then(|model| model.context);
+        known.insert(key, context);
+        context
     }
 
     /// Gives the name by which a profile's endpoint knows its model.

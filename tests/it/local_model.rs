@@ -86,6 +86,7 @@ fn a_local_server_converses_dies_loudly_comes_back_and_leaves_nobody() {
     let say: Sink<String> = Arc::new(move |text| to.lock().expect("not poisoned").push(text));
     runtime().block_on(async {
         let answering = models.answering(Role::Port, &say).await.expect("a server");
+        assert_eq!(models.context(&answering).await, Some(8192), "as the checkpoint's config says");
         let setup = Setup {
             provider: Provider::Endpoint,
             model: answering.model.clone(),

@@ -7,6 +7,10 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use mlxport::config::{Env, Flags, Settings};
+use mlxport::runtime::models::Models;
+use mlxport::util::sink::discard;
+
 use crate::support::env::runtime;
 use crate::support::sse::{Play, Server, chunk};
 
@@ -108,14 +112,14 @@ fn a_kept_key_does_not_follow_its_profile_to_another_address() {
         |server: &Server| config(home, &format!("[profiles.work]\nbase_url = \"{}\"\n", server.base_url));
     at(&first);
     run(home, &["model", "key", "set", "work"], &[], KEY);
-    assert_eq!(run(home, &["model", "list", "work"], &[], "").out, "a\nb\n");
+    assert_eq!(run(home, &["model", "list", "work"], &[], "").out, "a\nb  8192 tokens of context\n");
     at(&second);
     let refused = run(home, &["model", "list", "work"], &[("HF_TOKEN", TOKEN)], "");
     assert_eq!(refused.code, 2);
     assert!(refused.err.contains("and is not sent elsewhere"), "{}", refused.err);
     // Asked without the profile, the server gets no key at all.
     let plain = run(home, &["--base-url", &second.base_url, "model", "list"], &[("HF_TOKEN", TOKEN)], "");
-    assert_eq!((plain.code, plain.out.as_str()), (0, "a\nb\n"), "{}", plain.err);
+    assert_eq!((plain.code, plain.out.as_str()), (0, "a\nb  8192 tokens of context\n"), "{}", plain.err);
     assert_eq!((first.problems(), second.problems()), (Vec::new(), Vec::new()));
 }
 
@@ -203,11 +207,35 @@ fn a_key_in_the_keychain_goes_through_the_tools_input_alone() {
     let set = run(home, &["model", "key", "set", "work", "--keyring"], &env, KEY);
     assert_eq!(set.code, 0, "{}", set.err);
     assert_eq!(holding(home, KEY, "kept"), Vec::<String>::new(), "the file of keys only says where it is");
-    assert_eq!(run(home, &["model", "list", "work"], &env, "").out, "a\nb\n");
+    assert_eq!(run(home, &["model", "list", "work"], &env, "").out, "a\nb  8192 tokens of context\n");
     let asked = std::fs::read_to_string(bin.join("asked")).expect("what the tool was asked");
     assert!(asked.contains("store --label=mlxport: key of profile work"), "{asked}");
     assert!(!asked.contains("sk-other"), "another key is in its environment: {asked}");
     assert_eq!(run(home, &["model", "key", "remove", "work"], &env, "").code, 0);
     assert!(!bin.join("kept").exists());
+    assert_eq!(server.problems(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_size_of_the_context_is_the_profiles_or_what_the_endpoint_lists_asked_once() {
+    let server = Server::start(None, Vec::new()).await;
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let url = &server.base_url;
+    let text = format!(
+        "[profiles.listed]\nbase_url = \"{url}\"\n[profiles.own]\nbase_url = \"{url}\"\ncontext = 100\n"
+    );
+    config(home.path(), &text);
+    let flags = Flags { home: Some(home.path().into()), ..Flags::default() };
+    let settings = Settings::load(flags, &Env::of([("HOME", "/nowhere")])).expect("settings");
+    let models = Models::new(settings.clone());
+    let say = discard();
+    for (title, context) in
+        [("listed/b", Some(8192)), ("listed/a", None), ("listed/b", Some(8192)), ("own/b", Some(100))]
+    {
+        let profile = settings.profile(title).expect("a profile");
+        let who = models.open(profile, &say).await.expect("an endpoint");
+        assert_eq!(models.context(&who).await, context, "{title}");
+    }
+    assert_eq!(server.lists(), 2, "once for each model that a profile leaves open");
     assert_eq!(server.problems(), Vec::<String>::new());
 }

@@ -380,6 +380,11 @@ impl Machine {
         self.setup = setup;
     }
 
+    /// Takes the size of the model's context in tokens, as the endpoint says it. What the setup says wins.
+    pub fn set_context(&mut self, tokens: u64) {
+        self.setup.limits.context.get_or_insert(tokens);
+    }
+
     /// Says whether something is under way, so that a message would be queued.
     pub fn is_busy(&self) -> bool {
         match self.state {

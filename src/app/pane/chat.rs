@@ -60,6 +60,8 @@ pub enum Msg {
     Note(String),
     /// Prompts, tools and provider are known; conversation can begin.
     Ready(Box<Setup>),
+    /// How many tokens of context the model has, where the profile does not say.
+    ContextSize(u64),
     /// A step of the recording's person that belongs to the chat is played.
     Recorded(Box<PersonStep>),
     /// The session is an earlier one: this is its queue, its log is being read.

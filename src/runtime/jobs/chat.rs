@@ -130,10 +130,23 @@ pub(super) async fn ask(
         ready = services.models.answering(role, &say) => ready?,
         () = cancel.cancelled() => return Ok(()),
     };
-    let local = answering.local;
-    let request = ChatRequest { model: answering.model, ..request };
+    let local = answering.local.clone();
+    let request = ChatRequest { model: answering.model.clone(), ..request };
     let events: Sink<StreamEvent> = Arc::new(move |event| events(with_cause(event, local.as_deref())));
-    answering.client.stream(request, events, cancel).await;
+    let stream = answering.client.stream(request, events, cancel);
+    let size = async {
+        match services.models.context(&answering).await {
+            Some(tokens) if role == Role::Port => sink.send(PaneMsg::Chat(Msg::ContextSize(tokens))),
+            _ => {}
+        }
+    };
+    tokio::pin!(stream);
+    // An endpoint that is slow to list its models holds up nothing: it is asked again with the next request.
+    tokio::select! {
+        () = &mut stream => return Ok(()),
+        () = size => {}
+    }
+    stream.await;
     Ok(())
 }
 

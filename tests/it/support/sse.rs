@@ -3,6 +3,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -86,6 +87,7 @@ struct Seen {
     forbidden: Mutex<Vec<String>>,
     plays: Mutex<VecDeque<Play>>,
     requests: Mutex<Vec<Value>>,
+    lists: AtomicUsize,
     problems: Mutex<Vec<String>>,
 }
 
@@ -97,6 +99,7 @@ impl Server {
             forbidden: Mutex::default(),
             plays: Mutex::new(plays.into()),
             requests: Mutex::default(),
+            lists: AtomicUsize::new(0),
             problems: Mutex::default(),
         });
         let app = Router::new()
@@ -119,6 +122,11 @@ impl Server {
     /// Gives the requests so far.
     pub fn requests(&self) -> Vec<Value> {
         self.seen.requests.lock().expect("not poisoned").clone()
+    }
+
+    /// Gives how often the models were listed.
+    pub fn lists(&self) -> usize {
+        self.seen.lists.load(Ordering::SeqCst)
     }
 
     /// Gives what was wrong with the requests so far.
@@ -148,8 +156,9 @@ async fn answer(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: String)
 }
 
 async fn models(State(seen): State<Arc<Seen>>, headers: HeaderMap) -> Response<Body> {
+    seen.lists.fetch_add(1, Ordering::SeqCst);
     let wrong = check_secrets(&seen, &headers, "");
-    let list = json!({"data": [{"id": "a"}, {"id": "b"}]}).to_string();
+    let list = json!({"data": [{"id": "a"}, {"id": "b", "max_model_len": 8192}]}).to_string();
     let (status, text) = match wrong.is_empty() {
         true => (200, list),
         false => (401, json!({"error": {"message": "Incorrect API key provided"}}).to_string()),

@@ -33,6 +33,7 @@ impl State {
             }
             Msg::Note(text) => self.items.push(Item::notice(Tone::Warn, text)),
             Msg::Ready(setup) => self.loaded(*setup, ctx),
+            Msg::ContextSize(tokens) => self.machine.set_context(tokens),
             Msg::Recorded(step) => self.recorded(*step, ctx),
             Msg::Resuming { queue } => self.resuming(queue, ctx),
             Msg::Restored(earlier) => self.restored(&earlier, ctx),
