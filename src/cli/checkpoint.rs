@@ -8,8 +8,8 @@ use super::{Common, output};
 use crate::config::Home;
 use crate::git::Repo;
 use crate::port::Workspace;
-use crate::port::checkpoint::{Checkpoints, rows};
-use crate::port::data::checkpoint::{Missing, Over, Row};
+use crate::port::checkpoint::{Checkpoints, newest, rows};
+use crate::port::data::checkpoint::{Over, Row};
 use crate::runtime::demo;
 use crate::session;
 use crate::util::blame::{Blame, Report};
@@ -17,7 +17,7 @@ use crate::util::text::one_line;
 
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
-    /// The session's id or a unique start of it [default: the last session]
+    /// The session's id or a unique start of it; `mcp`: the newest of `mlxport mcp` [default: the last session]
     pub id: Option<String>,
 }
 
@@ -39,9 +39,8 @@ pub fn list(args: ListArgs, common: &Common) -> Result<ExitCode, Report> {
     let repo = Repo::open(&workspace.checkout).map_err(|error| Report::from(&error))?;
     let found = checkpoints.list().and_then(|all| rows(&repo, &all)).map_err(|error| Report::from(&error))?;
     if common.json {
-        output::json(
-            &json!({"schema": 1, "session": id, "checkout": workspace.checkout, "checkpoints": found}),
-        );
+        let checkout = &workspace.checkout;
+        output::json(&json!({"schema": 1, "session": id, "checkout": checkout, "checkpoints": found}));
     } else if found.is_empty() {
         output::line(&format!("session {id} has nothing to go back to: no turn changed a file"));
     } else {
@@ -60,13 +59,14 @@ pub fn rewind(args: RewindArgs, common: &Common) -> Result<ExitCode, Report> {
             .files
             .iter()
             .for_each(|file| output::line(&format!("{:<11} {}", file.kind.word(), one_line(&file.path))));
-        left_out(&preview.left_out);
+        for file in &preview.left_out {
+            output::line(&format!("{:<11} {}: {}", "stays", one_line(&file.path), one_line(&file.why)));
+        }
     }
     if args.dry_run {
-        if common.json {
-            output::json(&json!({"schema": 1, "session": id, "preview": preview}));
-        } else {
-            output::line("nothing was changed (--dry-run)");
+        match common.json {
+            true => output::json(&json!({"schema": 1, "session": id, "preview": preview})),
+            false => output::line("nothing was changed (--dry-run)"),
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -85,25 +85,27 @@ pub fn rewind(args: RewindArgs, common: &Common) -> Result<ExitCode, Report> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn left_out(files: &[Missing]) {
-    files.iter().for_each(|file| {
-        output::line(&format!("{:<11} {}: {}", "stays", one_line(&file.path), one_line(&file.why)));
-    });
-}
-
 /// Finds a session and the workspace that it worked in; a demo's is in the demo's own folder.
 fn find(id: Option<&str>, common: &Common) -> Result<(String, Workspace), Report> {
     let settings = common.settings()?;
     let own = settings.home.value.clone();
     let (home, id): (Home, String) = match session::find(&own, id) {
         Ok(id) => (own, id),
-        Err(error) => demo::again(&own, id).ok_or_else(|| Report::from(&error))?,
+        Err(error) => {
+            demo::again(&own, id).or_else(|| other(own, id?)).ok_or_else(|| Report::from(&error))?
+        }
     };
     let workspace = Workspace::open(&home).ok_or_else(|| {
         Report::new(Blame::User, format!("there is no workspace in {}", home.root().display()))
             .hint("mlxport setup builds one")
     })?;
     Ok((id, workspace))
+}
+
+/// Finds the session of a server: it has snapshots and no log.
+fn other(home: Home, start: &str) -> Option<(Home, String)> {
+    let id = newest(&Workspace::open(&home)?.checkout, start)?;
+    Some((home, id))
 }
 
 fn shown(row: &Row) -> String {

@@ -43,8 +43,13 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
         );
         output::progress("for example: claude mcp add mlxport -- mlxport mcp MODEL_TYPE; Ctrl-C ends it");
     }
+    let rooms = McpRooms::new(settings, &configs);
+    if args.allow_edits {
+        let id = rooms.session();
+        output::progress(&format!("edits can be taken back: mlxport checkpoints {id}"));
+    }
     let server = Server {
-        rooms: Arc::new(McpRooms::new(settings, &configs)),
+        rooms: Arc::new(rooms),
         model_type: args.model_type,
         edits: if args.allow_edits { Edits::Own } else { Edits::No },
         recipe,

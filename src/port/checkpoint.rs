@@ -31,6 +31,8 @@ pub struct Checkpoints {
     checkout: PathBuf,
     session: String,
     caps: Caps,
+    /// Each change is a turn of its own: nobody says when one begins.
+    each: bool,
     now: Mutex<Now>,
 }
 
@@ -56,7 +58,13 @@ impl Checkpoints {
     /// Names the checkout and the session. Reads nothing yet.
     pub fn new(checkout: &Path, session: &str) -> Self {
         let now = Mutex::new(Now::default());
-        Self { checkout: checkout.to_path_buf(), session: session.to_string(), caps: CAPS, now }
+        Self { checkout: checkout.to_path_buf(), session: session.to_string(), caps: CAPS, each: false, now }
+    }
+
+    /// Takes each change for a turn of its own: another agent's, whose turns are not known here.
+    pub fn each_change(mut self) -> Self {
+        self.each = true;
+        self
     }
 
     /// The checkout's folder.
@@ -76,24 +84,30 @@ impl Checkpoints {
         now.turn = turn;
         now.words = text::truncate(&text::one_line(words), WORDS);
         now.changed = false;
-        let repo = self.open()?;
-        if self.all(&repo)?.is_empty() {
-            // The first of a session is the moment to give up what is old; a failure is no reason not to work.
-            let _ = prune(&repo, &self.session);
-        }
-        self.take(&repo, &now, Moment::Before)
+        self.give_up_old()?;
+        self.take(&self.open()?, &now, Moment::Before)
     }
 
-    /// Something is about to be changed. Gives the snapshot, if this is the turn's first change and the files are not as
-    /// in the last snapshot.
-    pub fn before_change(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+    /// Something is about to be changed, named by `words`. Gives the snapshot, if this is the turn's first change and the
+    /// files are not as in the last snapshot.
+    pub fn before_change(&self, words: &str) -> Result<Option<Checkpoint>, CheckpointError> {
         let mut now = self.lock();
+        if self.each {
+            self.give_up_old()?;
+            let turn = now.turn + 1;
+            *now = Now { turn, words: text::truncate(&text::one_line(words), WORDS), changed: false };
+        }
         if now.changed {
             return Ok(None);
         }
         let taken = self.take(&self.open()?, &now, Moment::During)?;
         now.changed = true;
         Ok(taken)
+    }
+
+    /// Something was changed. Gives the snapshot where that ends a turn.
+    pub fn after_change(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+        if self.each { self.end() } else { Ok(None) }
     }
 
     /// A turn ended. Gives the snapshot, if anything changed in it.
@@ -120,6 +134,15 @@ impl Checkpoints {
     /// Gives the session's checkpoints, oldest first.
     pub fn list(&self) -> Result<Vec<Checkpoint>, CheckpointError> {
         self.all(&self.open()?)
+    }
+
+    /// The first of a session is the moment to give up what is old; a failure is no reason not to work.
+    fn give_up_old(&self) -> Result<(), CheckpointError> {
+        let repo = self.open()?;
+        if self.all(&repo)?.is_empty() {
+            let _ = prune(&repo, &self.session);
+        }
+        Ok(())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Now> {
@@ -177,6 +200,12 @@ impl Checkpoint {
 fn missing(photo: &Photo) -> Vec<Missing> {
     let one = |file: &crate::git::LeftOut| Missing { path: file.path.clone(), why: file.why.clone() };
     photo.left_out.iter().map(one).collect()
+}
+
+/// Finds the newest session with snapshots whose name begins so: other agents' sessions have nothing but these.
+pub fn newest(checkout: &Path, start: &str) -> Option<String> {
+    let sessions = Repo::open(checkout).ok()?.kept_sessions().ok()?;
+    sessions.into_iter().rev().map(|(_, name)| name).find(|name| name.starts_with(start))
 }
 
 /// Gives up the snapshots of sessions that are both old and many sessions ago; never this session's.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -13,6 +14,7 @@ use crate::config::Settings;
 use crate::harness::{Harness, Site};
 use crate::mcp::Rooms;
 use crate::port::Workspace;
+use crate::port::checkpoint::Checkpoints;
 use crate::tools::Registry;
 use crate::util::blame::{Blame, Report};
 use crate::util::id::new_id;
@@ -30,11 +32,16 @@ pub struct McpRooms {
 
 #[derive(Default)]
 struct Open {
-    connected: Option<(Workspace, Harness)>,
+    connected: Option<(Workspace, Harness, Arc<Checkpoints>)>,
     registries: HashMap<String, Registry>,
 }
 
 impl McpRooms {
+    /// The name under which runs and snapshots of this server are kept.
+    pub fn session(&self) -> &str {
+        &self.session
+    }
+
     /// Takes the settings and the config files that the person named. Opens nothing yet: a client waits for no set-up.
     pub fn new(settings: Settings, configs: &[PathBuf]) -> Self {
         let held = Configs::default();
@@ -51,7 +58,7 @@ impl McpRooms {
             return Err(Report::new(Blame::User, format!("{MOST_TYPES} model types are open already"))
                 .hint("start the server again"));
         }
-        let (workspace, harness) = match &open.connected {
+        let (workspace, harness, checkpoints) = match &open.connected {
             Some(connected) => connected.clone(),
             None => {
                 let connected = self.connect()?;
@@ -61,8 +68,7 @@ impl McpRooms {
         };
         let tools = ToolServices {
             harness,
-            // Another agent's edits are no turns of a session that one could go back in.
-            checkpoints: None,
+            checkpoints: Some(checkpoints),
             workspace,
             model_type: model_type.to_string(),
             session: self.session.clone(),
@@ -74,7 +80,7 @@ impl McpRooms {
         Ok(made)
     }
 
-    fn connect(&self) -> Result<(Workspace, Harness), Report> {
+    fn connect(&self) -> Result<(Workspace, Harness, Arc<Checkpoints>), Report> {
         let home = &self.settings.home.value;
         let workspace = Workspace::open(home).ok_or_else(|| {
             let text = format!("there is no workspace in {} yet", home.root().display());
@@ -83,7 +89,8 @@ impl McpRooms {
             )
         })?;
         let site = Site::of(self.settings.exe.clone(), &workspace).map_err(|error| Report::from(&error))?;
-        Ok((workspace, Harness::new(site)))
+        let checkpoints = Checkpoints::new(&workspace.checkout, &self.session).each_change();
+        Ok((workspace, Harness::new(site), Arc::new(checkpoints)))
     }
 }
 

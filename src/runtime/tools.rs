@@ -20,7 +20,7 @@ use crate::hub::inventory::{Terms, take};
 use crate::hub::remote::Hub;
 use crate::hub::{self, headers};
 use crate::port::Workspace;
-use crate::port::checkpoint::Checkpoints;
+use crate::port::checkpoint::{Checkpoint as Snapshot, CheckpointError, Checkpoints};
 use crate::port::data::{AllowList, EditReceipt};
 use crate::port::edit::{Expect, apply_edit};
 use crate::tools::check_load::LoadSource;
@@ -36,7 +36,7 @@ use crate::util::sink::{Sink, discard};
 /// The rooms behind the tools of one session.
 pub struct ToolServices {
     pub harness: Harness,
-    /// None where no person could go back.
+    /// None where nobody would go back.
     pub checkpoints: Option<Arc<Checkpoints>>,
     pub workspace: Workspace,
     pub model_type: String,
@@ -202,12 +202,14 @@ impl crate::tools::Services for ToolServices {
         let of = (self.model_type.as_str(), self.session.as_str());
         let (allow, folder) = allowed(&self.workspace, of, root, (scope, &edit.path));
         async move {
-            self.keep_files().await;
+            self.keep_files(format!("edit of {}", edit.path)).await;
             let path = Path::new(&edit.path);
             let sha = sha256_hex(edit.before.as_bytes());
             let new = edit.before.is_empty() && !folder.join(path).exists();
             let expect = if new { Expect::Absent } else { Expect::Sha(&sha) };
-            apply_edit(&allow, path, expect, &edit.after).map_err(|error| Report::from(&error))
+            let done = apply_edit(&allow, path, expect, &edit.after).map_err(|error| Report::from(&error));
+            self.kept_files().await;
+            done
         }
         .boxed()
     }
@@ -236,11 +238,23 @@ pub fn allowed<'a>(
 impl ToolServices {
     /// Takes the turn's snapshot before its first change. One that fails is told when the turn begins; the edit keeps
     /// the old bytes besides.
-    async fn keep_files(&self) {
+    async fn keep_files(&self, words: String) {
+        self.checkpoint("before", move |checkpoints| checkpoints.before_change(&words)).await;
+    }
+
+    /// Takes the snapshot after a change where each is a turn.
+    async fn kept_files(&self) {
+        self.checkpoint("after", Checkpoints::after_change).await;
+    }
+
+    async fn checkpoint<F>(&self, when: &str, take: F)
+    where
+        F: FnOnce(&Checkpoints) -> Result<Option<Snapshot>, CheckpointError> + Send + 'static,
+    {
         let Some(checkpoints) = self.checkpoints.clone() else { return };
-        let taken = tokio::task::spawn_blocking(move || checkpoints.before_change()).await;
+        let taken = tokio::task::spawn_blocking(move || take(&checkpoints)).await;
         if let Ok(Err(error)) = taken {
-            tracing::warn!("no checkpoint before an edit: {error}");
+            tracing::warn!("no checkpoint {when} an edit: {error}");
         }
     }
 }

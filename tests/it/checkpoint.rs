@@ -137,14 +137,14 @@ fn nothing_is_taken_where_nothing_changed_and_one_before_the_first_change_of_a_t
     let world = World::new();
     let session = world.session("s1");
     session.begin(1, "one").expect("begins");
-    assert_eq!(session.before_change().expect("works"), None);
+    assert_eq!(session.before_change("an edit").expect("works"), None);
     assert_eq!(session.end().expect("works"), None);
     assert_eq!(session.begin(2, "two").expect("works"), None);
     world.write(PORT, "by hand\n");
-    let during = session.before_change().expect("works").expect("changed by the person");
+    let during = session.before_change("an edit").expect("works").expect("changed by the person");
     assert_eq!((during.note.moment, during.note.turn), (Moment::During, 2));
     world.write(PORT, "by the model\n");
-    assert_eq!(session.before_change().expect("works"), None, "the second change of the turn");
+    assert_eq!(session.before_change("an edit").expect("works"), None, "the second change of the turn");
     world.write(PORT, "by the model, again\n");
     assert_eq!(session.end().expect("works").expect("changed").note.moment, Moment::After);
     assert_eq!(session.list().expect("a list").len(), 3);
@@ -164,7 +164,7 @@ fn a_turn_under_way_and_the_persons_own_changes_are_listed_when_one_looks() {
     assert!(listed().is_empty(), "no turn has begun");
     session.begin(1, "port it").expect("begun");
     assert!(listed().is_empty(), "nothing has changed");
-    session.before_change().expect("kept");
+    session.before_change("an edit").expect("kept");
     world.write(PORT, "by the model\n");
     let one = listed();
     assert_eq!((one.len(), one[0].over, one[0].turn), (1, Over::Turn, 1));

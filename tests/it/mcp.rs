@@ -55,6 +55,14 @@ fn play(place: &TestWorkspace, args: &[&str], requests: Value) -> Vec<Value> {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"))
 }
 
+/// Runs another command on the same data folder and gives its JSON.
+fn mlxport(place: &TestWorkspace, args: &[&str]) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mlxport"));
+    let output = command.args(args).arg("--home").arg(&place.workspace.home).output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"))
+}
+
 fn call(name: &str, arguments: Value) -> Value {
     json!({"do": "call", "name": name, "arguments": arguments})
 }
@@ -213,6 +221,16 @@ fn with_edits_the_port_and_its_test_alone_are_written_and_a_call_can_be_left() {
     );
     assert_eq!(std::fs::read(checkout.join("mlx_lm/models/base.py")).unwrap(), base);
     assert!(!place.home().root().join("lessons.md").exists());
+    let rows = mlxport(&place, &["checkpoints", "mcp", "--json"]);
+    let rows = rows["checkpoints"].as_array().expect("rows");
+    let words: Vec<&str> = rows.iter().map(|row| row["words"].as_str().unwrap()).collect();
+    assert_eq!(words.len(), 4, "each edit can be taken back: {words:?}");
+    assert!(words.iter().any(|words| *words == "edit of mlx_lm/models/mcpport.py"), "{words:?}");
+    let first = rows[3]["number"].to_string();
+    let back = mlxport(&place, &["rewind", &first, "--session", "mcp", "--json"]);
+    assert_eq!(back["rewound"]["removed"], json!(["mlx_lm/models/mcpport.py"]), "{back}");
+    assert!(!checkout.join("mlx_lm/models/mcpport.py").exists());
+    assert!(!std::fs::read_to_string(checkout.join("tests/test_models.py")).unwrap().contains("mcpport"));
     assert!(
         !place.home().root().join("results").read_dir().unwrap().any(|_| true),
         "a left check leaves no run"
