@@ -225,7 +225,7 @@ fn with_edits_the_port_and_its_test_alone_are_written_and_a_call_can_be_left() {
     let rows = rows["checkpoints"].as_array().expect("rows");
     let words: Vec<&str> = rows.iter().map(|row| row["words"].as_str().unwrap()).collect();
     assert_eq!(words.len(), 4, "each edit can be taken back: {words:?}");
-    assert!(words.iter().any(|words| *words == "edit of mlx_lm/models/mcpport.py"), "{words:?}");
+    assert!(words.contains(&"edit of mlx_lm/models/mcpport.py"), "{words:?}");
     let first = rows[3]["number"].to_string();
     let back = mlxport(&place, &["rewind", &first, "--session", "mcp", "--json"]);
     assert_eq!(back["rewound"]["removed"], json!(["mlx_lm/models/mcpport.py"]), "{back}");
