@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     if argv[:1] == ["_spare"]:
         from mlxport_harness.spawn import spare_main
 
-        spare_main(int(argv[1]))
+        spare_main(int(argv[1]), preloaded="preloaded" in argv[2:])
     options = _parser().parse_args(argv)
     out = protect_stdout()
     try:

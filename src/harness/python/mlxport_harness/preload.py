@@ -5,6 +5,7 @@ Also notices when a preloaded mlx-lm file changed on disk since, and imports it 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.metadata
 import importlib.util
@@ -40,6 +41,11 @@ OURS = (
     f"{RECORDERS}.record",
     *(f"{RECORDERS}.stages.{s}" for s in ("exact", "dtype", "cache", "batch", "locate")),
 )
+# What one side of a battery needs of the above; neither library of the other side is among it.
+SIDES = {
+    "reference": ("torch", "transformers.modeling_utils", "transformers.models.auto.modeling_auto"),
+    "port": ("mlx.nn", "mlx_lm.utils", "mlx_lm.generate", "mlx_lm.tokenizer_utils", "mlx_lm.models.cache"),
+}
 Stamp = tuple[int, int]
 _known: dict[str, Stamp] = {}
 
@@ -74,6 +80,32 @@ def imports() -> None:
     transformers.utils.logging.disable_progress_bar()
     if with_torch:
         importlib.import_module("torch").set_num_threads(1)
+    _known.update(stamps())
+    isolate.measure()
+
+
+def one_side(side: str, torch: bool = True) -> None:
+    """`reference` or `port` alone, in a process whose parent imported neither; after `imports`, nothing.
+
+    `torch`: whether it may be imported. Without it transformers has its tokenizers only, and is there in a
+    quarter of the time.
+    """
+    if _known:
+        return
+    environment()
+    if not torch:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    gc.disable()  # it would look through every object of the libraries, again and again
+    try:
+        for name in SIDES[side]:
+            importlib.import_module(name)
+    finally:
+        gc.enable()
+    importlib.import_module("transformers").utils.logging.disable_progress_bar()
+    if side == "port":
+        mx = importlib.import_module("mlx.core")
+        mx.set_default_device(mx.cpu)
+        mx.disable_compile()
     _known.update(stamps())
     isolate.measure()
 

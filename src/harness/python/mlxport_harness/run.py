@@ -32,6 +32,7 @@ class Context:
     strategy: str
     revision: str
     lanes: int = 1
+    preloaded: bool = True
 
 
 class Run:

@@ -31,9 +31,10 @@ class Shutdown(Exception):
 
 
 class Worker:
-    def __init__(self, out: int, source: int | None, strategy: str) -> None:
+    def __init__(self, out: int, source: int | None, strategy: str, preloaded: bool = True) -> None:
+        """`preloaded`: for many runs. For a single one of two processes, each imports its own side."""
         self.out, self.source = out, source
-        self.spawner = Fork() if strategy == "fork" else Spare()
+        self.spawner = Fork(preloaded) if strategy == "fork" else Spare(preloaded)
         self.queue: deque[dict[str, Any]] = deque()
         self.pending = bytearray()
         self.current: dict[str, Any] | None = None
@@ -74,7 +75,13 @@ class Worker:
         try:
             self.emit({"type": "started"})
             context = Context(
-                self.start, self.receive, self.emit, self.spawner.name, self.revision, self.spawner.lanes
+                self.start,
+                self.receive,
+                self.emit,
+                self.spawner.name,
+                self.revision,
+                self.spawner.lanes,
+                self.spawner.preloaded,
             )
             result = Run(request, context).execute()
             final = {"type": "done", "verdict": result["verdict"], "result": result}

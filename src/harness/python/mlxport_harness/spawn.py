@@ -99,19 +99,22 @@ class Fork:
     """Forks children ahead of their jobs, so that copying this process's page tables costs no one's time.
 
     `lanes`: how many processes of one port a run may use at a time. Two, where they do not share a processor.
+    `preloaded`: this process has both frameworks, for many short jobs; else a child imports what it needs.
     """
 
     name = "fork"
 
-    def __init__(self) -> None:
-        from mlxport_harness import preload
+    def __init__(self, preloaded: bool = True) -> None:
+        if preloaded:
+            from mlxport_harness import preload
 
-        preload.imports()
+            preload.imports()
+        self.preloaded = preloaded
         self.lanes = min(LANES, _cpus())
         self._ready: list[Child] = []
 
     def prepare(self) -> None:
-        while len(self._ready) < self.lanes:
+        while self.preloaded and len(self._ready) < self.lanes:
             self._ready.append(self._fork())
 
     def start(self, job: dict[str, Any]) -> Child:
@@ -145,20 +148,22 @@ class Spare:
 
     name, lanes = "spare", 1
 
-    def __init__(self) -> None:
+    def __init__(self, preloaded: bool = True) -> None:
+        self.preloaded = preloaded
         self._pool: list[subprocess.Popen] = []
-        self._fill()
+        self.prepare()
 
     def prepare(self) -> None:
-        self._fill()
+        if self.preloaded:
+            self._fill(POOL)
 
     def start(self, job: dict[str, Any]) -> Child:
         while self._pool and self._pool[0].poll() is not None:
             self._pool.pop(0)
         if not self._pool:
-            self._fill()
+            self._fill(1)
         process = self._pool.pop(0)
-        self._fill()
+        self.prepare()
         found = Child(
             process.pid, os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()), process=process
         )
@@ -172,9 +177,10 @@ class Spare:
             process.kill()
             process.wait()
 
-    def _fill(self) -> None:
-        while len(self._pool) < POOL:
+    def _fill(self, size: int) -> None:
+        while len(self._pool) < size:
             command = [sys.executable, "-m", "mlxport_harness", "_spare", str(os.getpid())]
+            command += ["preloaded"] if self.preloaded else []
             self._pool.append(
                 subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
@@ -182,14 +188,15 @@ class Spare:
             )
 
 
-def spare_main(parent: int) -> None:
-    """The body of a spare: import everything, then wait for the one job."""
+def spare_main(parent: int, preloaded: bool) -> None:
+    """The body of a spare: import everything where it is to be `preloaded`, then wait for the one job."""
     from mlxport_harness import preload
     from mlxport_harness.wire import protect_stdout
 
     events = protect_stdout()
     isolate.die_with_parent(parent)
-    preload.imports()
+    if preloaded:
+        preload.imports()
     commands = os.dup(0)
     _become_child(events, commands, parent)
     _serve()

@@ -92,6 +92,8 @@ class Case:
         """Makes what is not on disk yet, float32 first, then ends the process and frees its memory."""
         unique = {_request(s, p): (s, p) for s, p in stages}
         missing = [v for v in unique.values() if not self._path(*v).is_file()]
+        if missing and not self.run.context.preloaded:
+            self._start_port()  # it imports its libraries meanwhile, and reads no weights yet
         order = {"template": 0, "float32": 1, "native": 2}
         missing.sort(key=lambda v: order.get(v[1].get("width", v[0]), 3))
         for number, (stage, params) in enumerate(missing):
@@ -149,6 +151,9 @@ class Case:
             raise self._unloadable
         if self._port is None or self._port.lost is not None:
             self._start_port()
+        for name in ("port_isolation", "memory", "shims"):
+            self.run.environment[name] = self._port.ready.get(name)
+        self.kept["device"] = str(self._port.ready.get("device") or "cpu")
         if not self._loaded and stage != "template":
             self._load()
         try:
@@ -188,9 +193,6 @@ class Case:
         self._loaded = False
         out = self.run.run_dir / "port" / self.variant.slug
         self._port = StageChild(self.run, job, out, "port")
-        for name in ("port_isolation", "memory", "shims"):
-            self.run.environment[name] = self._port.ready.get(name)
-        self.kept["device"] = str(self._port.ready.get("device") or "cpu")
 
     def close(self) -> None:
         if self._port is not None:

@@ -52,7 +52,7 @@ def check(out: int, options: argparse.Namespace) -> int:
     sink = os.open(os.devnull, os.O_WRONLY)
     with tempfile.TemporaryDirectory(prefix="mlxport-") as scratch:
         request = _request(options, scratch)
-        worker = Worker(sink, None, options.strategy)
+        worker = Worker(sink, None, options.strategy, preloaded=False)
         worker.sink = _show
         try:
             final = worker.one(request)

@@ -28,6 +28,8 @@ from mlxport_harness.port import load, shims
 def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
     out, port = Path(job["out_dir"]), Path(job["port_path"])
     answer.log_to(out / "port.log")
+    folder = Path(job["folder"])
+    preload.one_side("port", torch=_needs_torch(folder))
     changed = preload.refresh()
     if changed:
         emit({"log": f"mlx-lm changed on disk, imported again: {', '.join(changed)}"})
@@ -36,7 +38,6 @@ def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
     device = _device(job.get("device"))
     torch = sys.modules.get("torch")
     sys.modules["torch"] = None  # type: ignore[assignment]
-    folder = Path(job["folder"])
     roots = isolate.readable_roots(Path(job["states_dir"]))
     weights = {p.resolve() for p in folder.iterdir()}
     isolation = isolate.restrict_files([*roots, port, folder, *weights], [out, Path("/dev/null")])
@@ -242,6 +243,12 @@ class Port:
         return load_model(
             folder, lazy=False, strict=True, get_model_classes=lambda config: (module.Model, module.ModelArgs)
         )
+
+
+def _needs_torch(folder: Path) -> bool:
+    """Whether the tokenizer is of a kind that may import torch: its own code, or no `tokenizer.json`."""
+    told = [p.read_text() for p in (folder / "tokenizer_config.json", folder / "config.json") if p.is_file()]
+    return not (folder / "tokenizer.json").is_file() or any('"auto_map"' in text for text in told)
 
 
 def load_numbers(array: Any) -> np.ndarray:

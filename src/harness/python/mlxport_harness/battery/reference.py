@@ -16,15 +16,17 @@ from typing import Any
 
 import numpy as np
 
+from mlxport_harness import preload
 from mlxport_harness.battery import answer, template_probe
 from mlxport_harness.battery.answer import Answer
 from mlxport_harness.errors import Failure
 
 
 def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
+    answer.log_to(Path(job["out_dir"]) / "reference.log")
+    preload.one_side("reference")
     import torch
 
-    answer.log_to(Path(job["out_dir"]) / "reference.log")
     torch.manual_seed(0)
     torch.set_num_threads(threads())
     torch.set_grad_enabled(False)

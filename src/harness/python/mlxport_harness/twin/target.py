@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlxport_harness import portnames
 from mlxport_harness.errors import Failure
 from mlxport_harness.reference.code import verify
 from mlxport_harness.twin.shrink import rules
@@ -152,8 +153,7 @@ def _port_path(model_type: str, given: str | None) -> tuple[Path, bool]:
 
 def port_name(model_type: str) -> str:
     """The module that mlx-lm takes: by the architecture of released files where a type has several."""
-    from mlx_lm import utils
-
+    by_type, by_architecture = portnames.tables()
     architecture = rules()["types"].get(model_type, {}).get("architecture")
-    found = getattr(utils, "MODEL_ARCHITECTURE_REMAPPING", {}).get((model_type, architecture))
-    return str(found or utils.MODEL_REMAPPING.get(model_type, model_type))
+    found = by_architecture.get((model_type, architecture))
+    return str(found or by_type.get(model_type, model_type))
