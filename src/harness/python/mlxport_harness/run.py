@@ -60,7 +60,7 @@ class Run:
             "run_id": str(self.request.get("run_id") or self.request.get("id")),
             "family": self.family,
             **about,
-            "verdict": of_run(self.records),
+            "verdict": about.get("verdict") or of_run(self.records),
             "checks": self.records,
             "environment": self._environment(),
         }
