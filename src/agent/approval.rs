@@ -1,6 +1,7 @@
 //! From the person's decision to what a tool may write, and to what the model is told of it.
 
 pub mod hunks;
+pub mod merge;
 
 use similar::TextDiff;
 
@@ -25,8 +26,30 @@ fn denied(reason: &str) -> String {
     }
 }
 
+/// Most lines of the person's change that the model is told with a refusal.
+const MOST_TOLD: usize = 80;
+
+/// Gives the reason of a refusal with the person's own change of the file since: from it the model sees what to propose.
+pub fn with_change(reason: &str, before: &str, present: Option<&str>) -> String {
+    let reason = match reason.trim() {
+        "" => "the person changed the file meanwhile, and their text stands",
+        reason => reason,
+    };
+    let Some(present) = present else {
+        return format!("{reason}\n\nThe file is gone: the person removed it.");
+    };
+    let diff = TextDiff::from_lines(before, present);
+    let diff = diff.unified_diff().context_radius(2).header("as you saw it", "the person's now").to_string();
+    let more = diff.lines().count().saturating_sub(MOST_TOLD);
+    let shown: String = diff.lines().take(MOST_TOLD).map(|line| format!("{line}\n")).collect();
+    let rest = if more > 0 { format!("… {more} more lines; read the file") } else { String::new() };
+    format!("{reason}\n\nThe person changed the file after you proposed:\n{shown}{rest}")
+        .trim_end()
+        .to_string()
+}
+
 /// Gives what the model is told of a written edit beside the tool's result: what the person changed or left out. `lost` are
-/// the hunks that no longer fitted the file.
+/// the hunks whose place the person keeps.
 pub fn told(proposal: &Proposal, decision: &Decision, lost: Option<&str>) -> String {
     let mut notes = Vec::new();
     match lost {
@@ -37,8 +60,8 @@ pub fn told(proposal: &Proposal, decision: &Decision, lost: Option<&str>) -> Str
                 .to_string(),
         ),
         Some(lost) => notes.push(format!(
-            "The person changed the file after you proposed. Your edit was fitted onto their text; these hunks no longer \
-             fit and were not written. Read the file before you propose them again:\n{lost}"
+            "The person changed the file after you proposed. Your edit was fitted onto their text; these hunks were not \
+             written, the person's own text stands there. Read the file before you propose them again:\n{lost}"
         )),
     }
     match decision {
@@ -109,9 +132,23 @@ mod tests {
     }
 
     #[test]
-    fn hunks_that_no_longer_fitted_are_told() {
+    fn a_refusal_over_a_changed_file_shows_the_model_the_change() {
+        let said = with_change("keep my name", "a\nb\n", Some("a\nc\n"));
+        assert!(
+            said.starts_with("keep my name\n\nThe person changed the file after you proposed:\n"),
+            "{said}"
+        );
+        assert!(said.ends_with(" a\n-b\n+c"), "{said}");
+        assert!(with_change("", "a\n", Some("b\n")).starts_with("the person changed the file meanwhile"));
+        let long: String = (0..200).map(|n| format!("{n}\n")).collect();
+        assert!(with_change("", "", Some(&long)).ends_with("more lines; read the file"));
+        assert!(with_change("", "a\n", None).ends_with("The file is gone: the person removed it."));
+    }
+
+    #[test]
+    fn hunks_whose_place_the_person_keeps_are_told() {
         let said = told(&proposal(), &Decision::Accept, Some("@@ -1,1 +1,1 @@\n-x\n"));
-        assert!(said.contains("no longer fit and were not written") && said.ends_with("-x\n"), "{said}");
+        assert!(said.contains("were not written, the person's own text") && said.ends_with("-x\n"), "{said}");
         assert!(told(&proposal(), &Decision::Accept, Some("")).contains("fitted onto their text"));
     }
 

@@ -378,7 +378,7 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "By::is_person")]
         by: By,
     },
-    /// A proposal was fitted onto the text that the person had made of the file; `lost` are the hunks that no longer fit.
+    /// A proposal was fitted onto the text that the person had made of the file; `lost` are the hunks that are left out.
     Rebased { proposal: Proposal, lost: String },
     /// The person took back a written edit; the diff of what that changed.
     Undone { call_id: String, diff: String },

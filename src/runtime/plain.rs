@@ -70,7 +70,7 @@ fn chat(entry: &Chat) -> Vec<String> {
         Chat::Rebased { proposal, lost } => {
             let mut out = labelled("fitted onto the changed file", &proposal.path);
             out.extend(labelled("diff", &diff(&proposal.before, &proposal.after)));
-            out.extend(labelled("no longer fits", lost));
+            out.extend(labelled("not taken", lost));
             out
         }
         Chat::Decided { decision, by, .. } => {

@@ -45,7 +45,7 @@ pub enum CallPhase {
     /// The person must decide.
     NeedsApproval {
         proposal: Proposal,
-        /// The hunks that no longer fit, where the proposal was fitted onto a changed file.
+        /// The hunks that are left out, where the proposal was fitted onto a changed file.
         lost: Option<String>,
     },
     /// It runs; `note` is what the model is told beside the result of an agreed edit.

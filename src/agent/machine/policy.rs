@@ -256,7 +256,9 @@ mod tests {
             ended(&mut machine, "e");
             let told = &last(&machine).content;
             assert!(
-                told.starts_with("Applied: a.\n") && told.contains("no longer fit") && told.ends_with("-x\n"),
+                told.starts_with("Applied: a.\n")
+                    && told.contains("the person's own text stands there")
+                    && told.ends_with("-x\n"),
                 "{told}"
             );
         }

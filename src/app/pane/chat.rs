@@ -23,6 +23,7 @@ pub use composer::Composer;
 pub use digest::{Digest, Reading};
 pub use items::{Card, CardState, Item, ItemKind, Tone};
 pub use judge::conflict::Conflict;
+pub use judge::panels::{Aligned, Panels};
 pub use judge::rows::{DiffKind, DiffRow, Emphasis, plain_rows};
 pub use judge::{Judge, Mode, View};
 pub use rules::{Layer, Stands, Written};
@@ -238,14 +239,15 @@ impl State {
             }
             Action::Swap => self.swap(),
             Action::Accept => self.accept(ctx),
-            Action::Deny => self.judge_mode(Mode::Reason),
-            Action::EditProposal => self.judge_mode(Mode::Editing),
+            Action::Deny => self.judge_mode(Mode::Reason, ctx),
+            Action::EditProposal => self.judge_mode(Mode::Editing, ctx),
             Action::Diff(by) => self.move_diff(by, ctx),
             Action::ToggleHunk => self.toggle_hunk(ctx),
             Action::Yours => self.toggle_view(ctx),
             Action::Rebase => self.rebase(ctx),
+            Action::TakeSide(side) => self.take_side(Some(side), ctx),
             Action::EditOutside => self.edit_outside(ctx),
-            Action::Rule => self.judge_mode(Mode::Rule),
+            Action::Rule => self.judge_mode(Mode::Rule, ctx),
             Action::NextEnding => self.next_ending(),
             Action::NextMode => self.next_mode(ctx),
             Action::Rules => self.layer = Some(Layer::Rules { at: 0 }),
@@ -417,11 +419,9 @@ impl Pane for State {
         match &mut self.judge {
             _ if self.layer.take().is_some() => {}
             Some(judge) if matches!(judge.mode, Mode::Reason | Mode::Editing | Mode::Rule) => {
-                judge.mode = Mode::Judging;
+                judge.leave_field();
             }
-            Some(judge) if judge.mode == Mode::Judging && judge.view != View::Proposal => {
-                self.toggle_view(ctx)
-            }
+            Some(judge) if judge.mode == Mode::Judging && !judge.is_home() => self.close_view(ctx),
             Some(judge) if judge.mode == Mode::Aside => judge.mode = Mode::Judging,
             _ if self.reply.take().is_some() => {}
             _ => self.scroll.ends += 1,

@@ -1,6 +1,7 @@
 //! What can be asked of the pane, and by which keys.
 
 use super::judge::DiffMove;
+use crate::agent::approval::merge::Side;
 use crate::app::action::{Action as Any, Binding, row};
 
 /// What its rows of the registry ask for.
@@ -38,8 +39,10 @@ pub enum Action {
     ToggleHunk,
     /// Shows the person's own change since the proposal, and back.
     Yours,
-    /// Fits the proposal onto the file as it is.
+    /// Fits the proposal onto the file as it is; what is not decided stays the person's.
     Rebase,
+    /// Keeps the person's lines where both changed the file, or takes the model's.
+    TakeSide(Side),
     /// Writes a rule by which edits of the file need not be asked for.
     Rule,
     NextEnding,
@@ -135,9 +138,12 @@ pub const ACTIONS: &[Binding] = &[
         ("approval", 0),
         Action::Diff(DiffMove::Sideways(-8)),
     ),
-    bind("chat.yours", "Your change or the proposal", &["t"], ("conflict", 1), Action::Yours),
+    bind("chat.keep-mine", "Yours here", &["m"], ("conflict", 1), Action::TakeSide(Side::Yours)),
+    bind("chat.take-models", "Model's here", &["x"], ("conflict", 1), Action::TakeSide(Side::Models)),
+    bind("chat.other-side", "The other side", &["space"], ("conflict", 0), Action::ToggleHunk),
+    bind("chat.yours", "One side alone", &["t"], ("conflict", 5), Action::Yours),
     bind("chat.reference", "Reference of the class", &["t"], ("approval", 0), Action::Yours),
-    bind("chat.rebase", "Fit onto the changed file", &["R"], ("conflict", 1), Action::Rebase),
+    bind("chat.rebase", "Yours wherever it is open", &["R"], ("conflict", 6), Action::Rebase),
     bind("chat.compose", "Write instead", &["i"], ("approval", 8), Action::Swap),
     bind("chat.to-approval", "Judge the edit", &["ctrl-t"], ("waiting-approval", 1), Action::Swap),
     bind("chat.confirm-reason", "Deny", &["enter"], ("reason", 1), Action::Confirm),

@@ -192,7 +192,7 @@ impl State {
             let before = self.judge.take();
             self.judge = waiting.map(|proposal| Judge::new(proposal.clone(), ctx.now, mode));
             if let (Some(judge), Some(before)) = (&mut self.judge, before) {
-                judge.choose_as(&before);
+                judge.go_on_from(&before);
             }
             if let (Some(judge), Some(kept)) = (&mut self.judge, self.kept_judge.take()) {
                 kept.into(judge);

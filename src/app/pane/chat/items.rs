@@ -102,7 +102,7 @@ pub(super) fn fold(items: &mut Vec<Item>, entry: &Entry) {
             card.title.clone_from(&proposal.title);
             card.summary = match lost.is_empty() {
                 true => "fitted onto the changed file".into(),
-                false => "fitted onto the changed file; some hunks no longer fit".into(),
+                false => "fitted onto the changed file; at some places your text stands".into(),
             };
         }),
         Entry::Decided { call_id, decision, by } => {
@@ -254,7 +254,9 @@ fn decided(card: &mut Card, decision: &Decision, by: &By) {
             (CardState::Accepted, String::new())
         }
         Decision::Deny { reason } if reason.trim().is_empty() => (CardState::Denied, "denied".into()),
-        Decision::Deny { reason } => (CardState::Denied, format!("denied: {reason}")),
+        Decision::Deny { reason } => {
+            (CardState::Denied, format!("denied: {}", reason.lines().next().unwrap_or_default()))
+        }
     };
     card.state = state;
     card.summary = summary;

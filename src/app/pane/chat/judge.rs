@@ -1,14 +1,17 @@
 //! The approval: the proposal in hunks, and what the person says to it. A key that was meant for the composer must not
 //! agree to anything, so an approval is not asked for by a single key while something is being written, nor in the
-//! first moments after it appeared. [`conflict`] is about files that changed meanwhile, [`rows`] makes the diff.
+//! first moments after it appeared. [`conflict`] is about files that changed meanwhile, [`panels`] shows both changes,
+//! [`rows`] makes the diff.
 
 pub mod conflict;
 mod draft;
+pub mod panels;
 pub mod rows;
 
 use self::conflict::Conflict;
 use self::rows::{DiffKind, DiffRow};
 use super::{NOT_READY, State};
+use crate::agent::approval;
 use crate::agent::approval::hunks::{self, Hunk};
 use crate::agent::data::policy::{Lasts, Rule};
 use crate::agent::data::{Decision, Proposal};
@@ -58,6 +61,10 @@ pub struct Judge {
     pub(super) kept_choice: Option<Vec<bool>>,
     /// Whether the other side is shown in place of the proposal.
     pub view: View,
+    /// What the file read when the person began to edit the text; the outer one is none before that.
+    pub(super) edited_from: Option<Option<String>>,
+    /// What the person edited and left by Esc, with what the file read when they began.
+    pub(super) set_aside: Option<(Option<String>, Editor)>,
     since: Millis,
 }
 
@@ -70,6 +77,8 @@ pub enum View {
     Yours,
     /// The class of the reference.
     Reference,
+    /// All three texts of the places that changed since.
+    Merge,
 }
 
 /// What the person does with it.
@@ -112,6 +121,8 @@ impl Judge {
             back_to: 0,
             kept_choice: None,
             view: View::default(),
+            edited_from: None,
+            set_aside: None,
             since: now,
         }
     }
@@ -120,6 +131,7 @@ impl Judge {
     pub fn shown(&self) -> &[DiffRow] {
         match (self.view, &self.conflict) {
             (View::Yours, Some(conflict)) => &conflict.yours,
+            (View::Merge, Some(conflict)) => &conflict.panels.rows,
             (View::Reference, _) => &self.reference,
             _ => &self.rows,
         }
@@ -140,6 +152,34 @@ impl Judge {
     /// Gives the row of the proposal that the cursor stands for, whatever is shown.
     fn place(&self) -> usize {
         if self.view == View::Proposal { self.cursor } else { self.back_to }
+    }
+
+    /// Whether it shows what it shows first.
+    pub(super) fn is_home(&self) -> bool {
+        self.view == if self.conflict.is_some() { View::Merge } else { View::Proposal }
+    }
+
+    /// Gives the text to edit by hand, and the line to begin at: what is chosen, all sides where that is open.
+    fn to_edit(&self) -> (String, usize) {
+        let Proposal { before, after, .. } = &self.proposal;
+        match &self.conflict {
+            Some(conflict) => conflict.to_edit(),
+            None => {
+                // What was left out is left out of the text to edit too.
+                let first = self.rows.iter().find(|row| row.kind == DiffKind::Added);
+                let line = first.map_or(0, |row| row.number.saturating_sub(1));
+                (hunks::apply(before, after, &self.hunks, &self.chosen), line)
+            }
+        }
+    }
+
+    /// Leaves a field; a text that was edited is kept.
+    pub(super) fn leave_field(&mut self) {
+        if self.mode == Mode::Editing && self.editor.text() != self.to_edit().0 {
+            let from = self.edited_from.clone().unwrap_or_else(|| Some(self.proposal.before.clone()));
+            self.set_aside = Some((from, std::mem::take(&mut self.editor)));
+        }
+        self.mode = Mode::Judging;
     }
 
     fn go(&mut self, row: usize, height: usize) {
@@ -228,8 +268,8 @@ impl State {
         if ctx.now.saturating_sub(judge.since) < SETTLE_MS {
             return ctx.toast("This edit has just appeared. Press the key again to accept it");
         }
-        if let Some(conflict) = &judge.conflict {
-            return ctx.toast(conflict.refusal());
+        if judge.conflict.is_some() {
+            return self.accept_conflict(ctx);
         }
         match judge.choice() {
             Some(decision) => self.decide(decision, ctx),
@@ -239,42 +279,39 @@ impl State {
         }
     }
 
-    pub(super) fn judge_mode(&mut self, mode: Mode) {
-        let Some(judge) = &mut self.judge else { return };
-        if judge.mode != Mode::Judging {
-            return;
+    pub(super) fn judge_mode(&mut self, mode: Mode, ctx: &mut Ctx<'_>) {
+        let Some(judge) = self.judge.as_mut().filter(|judge| judge.mode == Mode::Judging) else { return };
+        if mode == Mode::Editing {
+            return self.begin_edit(ctx);
         }
         judge.editor = match mode {
-            Mode::Editing => {
-                // What was left out is left out of the text to edit too.
-                let Proposal { before, after, .. } = &judge.proposal;
-                let mut editor = Editor::new(&hunks::apply(before, after, &judge.hunks, &judge.chosen));
-                let first = judge.rows.iter().find(|row| row.kind == DiffKind::Added);
-                editor.set_cursor(first.map_or(0, |row| row.number.saturating_sub(1)), 0);
-                editor
-            }
             Mode::Rule => {
                 let path = judge.proposal.path.clone();
                 let lasts = Lasts::CHOICES[1];
                 Editor::new(&Rule { path, most: None, lasts }.to_string())
             }
-            Mode::Judging | Mode::Reason | Mode::Aside => Editor::default(),
+            Mode::Judging | Mode::Reason | Mode::Aside | Mode::Editing => Editor::default(),
         };
         judge.wrong = None;
         judge.mode = mode;
     }
 
     pub(super) fn confirm(&mut self, ctx: &mut Ctx<'_>) {
-        let Some(judge) = &mut self.judge else { return };
-        let decision = match judge.mode {
-            Mode::Reason => Decision::Deny { reason: judge.editor.text().trim().to_string() },
-            Mode::Editing => Decision::AcceptEdited { after: judge.editor.text() },
-            Mode::Rule => return self.confirm_rule(ctx),
-            Mode::Judging | Mode::Aside => return,
-        };
-        match &judge.conflict {
-            Some(conflict) if !matches!(decision, Decision::Deny { .. }) => ctx.toast(conflict.refusal()),
-            _ => self.decide(decision, ctx),
+        let Some(judge) = &self.judge else { return };
+        match judge.mode {
+            Mode::Reason => {
+                let reason = judge.editor.text().trim().to_string();
+                let reason = match &judge.conflict {
+                    Some(conflict) => {
+                        approval::with_change(&reason, &judge.proposal.before, conflict.present.as_deref())
+                    }
+                    None => reason,
+                };
+                self.decide(Decision::Deny { reason }, ctx);
+            }
+            Mode::Editing => self.confirm_edit(ctx),
+            Mode::Rule => self.confirm_rule(ctx),
+            Mode::Judging | Mode::Aside => {}
         }
     }
 
@@ -311,14 +348,20 @@ impl State {
 
     /// Opens the text in the person's own editor: what is chosen, or what was edited so far.
     pub(super) fn edit_outside(&mut self, ctx: &mut Ctx<'_>) {
-        let Some(judge) = &self.judge else { return };
-        let Proposal { call_id, path, before, after, .. } = &judge.proposal;
+        let Some(judge) = &mut self.judge else { return };
+        if judge.mode != Mode::Editing {
+            judge.edited_from = Some(judge.present());
+        }
+        let Proposal { call_id, path, .. } = &judge.proposal;
         let (text, line) = match judge.mode {
             Mode::Editing => (judge.editor.text(), judge.editor.cursor().0 + 1),
+            _ if judge.conflict.is_some() => {
+                let (text, line) = judge.to_edit();
+                (text, line + 1)
+            }
             _ => {
                 let row = judge.rows.get(judge.place()).filter(|row| row.kind != DiffKind::Removed);
-                let text = hunks::apply(before, after, &judge.hunks, &judge.chosen);
-                (text, row.map_or(1, |row| row.number.max(1)))
+                (judge.to_edit().0, row.map_or(1, |row| row.number.max(1)))
             }
         };
         let name = path.rsplit('/').next().unwrap_or(path).to_string();
@@ -332,7 +375,7 @@ impl State {
         };
         match text {
             Err(report) => ctx.toast(report.to_string()),
-            Ok(text) if text == judge.proposal.after => ctx.toast("Nothing was changed"),
+            Ok(text) if text == judge.to_edit().0 => ctx.toast("Nothing was changed"),
             Ok(text) => {
                 judge.editor = Editor::new(&text);
                 judge.editor.set_cursor(0, 0);
@@ -357,10 +400,11 @@ impl State {
 
     pub(super) fn toggle_hunk(&mut self, ctx: &mut Ctx<'_>) {
         let Some(judge) = &mut self.judge else { return };
-        if judge.view != View::Proposal {
-            return ctx.toast("This is the other side. t goes back to the proposal");
+        match (judge.view, judge.conflict.is_some()) {
+            (View::Merge, _) => self.take_side(None, ctx),
+            (View::Proposal, false) => judge.toggle(),
+            _ => ctx.toast("This is one side alone. t goes on to where you choose"),
         }
-        judge.toggle();
     }
 
     pub(super) fn next_ending(&mut self) {

@@ -37,6 +37,12 @@ pub(super) struct SavedJudge {
     row: usize,
     #[serde(default)]
     chosen: Vec<bool>,
+    /// What the file read when the text began to be edited; none where that is the proposal's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<Option<String>>,
+    /// A text that was edited and left by Esc.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aside: Option<(Option<String>, String)>,
 }
 
 impl SavedJudge {
@@ -48,6 +54,8 @@ impl SavedJudge {
             cursor: judge.editor.cursor(),
             row: judge.cursor,
             chosen: judge.chosen.clone(),
+            from: judge.edited_from.clone(),
+            aside: judge.set_aside.as_ref().map(|(from, editor)| (from.clone(), editor.text())),
         }
     }
 
@@ -57,6 +65,8 @@ impl SavedJudge {
             judge.mode = self.mode;
             judge.editor = Editor::new(&self.text);
             judge.editor.set_cursor(self.cursor.0, self.cursor.1);
+            judge.edited_from = self.from;
+            judge.set_aside = self.aside.map(|(from, text)| (from, Editor::new(&text)));
             judge.cursor = self.row.min(judge.rows.len().saturating_sub(1));
             if self.chosen.len() == judge.chosen.len() {
                 judge.chosen = self.chosen;

@@ -16,7 +16,7 @@ use crate::ui::Canvas;
 use crate::ui::widget::editor::{self, Focus};
 use crate::util::text::{one_line, truncate};
 
-/// From this width the person's own change, or the reference, stands beside the proposal.
+/// From this width the three texts of a conflict, or the reference and the proposal, stand side by side.
 const BESIDE: u16 = 140;
 
 /// Gives how many rows the box takes of what is left: the whole diff if it fits in three fifths.
@@ -42,7 +42,9 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, area: Rect, judge: &Judge) {
     canvas.frame.render_widget(title(judge, area.width, theme), Rect { height: 1, ..area });
     let mut left = Rect { y: area.y + 1, height: area.height - 1, ..area };
     if let Some(conflict) = judge.conflict.as_ref().filter(|_| judge.mode != Mode::Aside) {
-        let words = truncate(&format!("! {}", conflict.words()), usize::from(area.width));
+        let room = canvas.state.size.0;
+        let zoom = if area.width < BESIDE && room > BESIDE { " · z: side by side" } else { "" };
+        let words = truncate(&format!("! {}{zoom}", conflict.words()), usize::from(area.width));
         canvas.frame.render_widget(Line::styled(words, theme.warn), Rect { height: 1, ..left });
         left = Rect { y: left.y + 1, height: left.height - 1, ..left };
     }
@@ -55,7 +57,12 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, area: Rect, judge: &Judge) {
         Mode::Reason => {
             let below = part(&mut left, 3);
             changes(canvas, left, judge);
-            let words = "Why not? The model reads it. Enter denies, Esc goes back";
+            let words = match judge.conflict {
+                None => "Why not? The model reads it. Enter denies, Esc goes back",
+                Some(_) => {
+                    "Why not? The model reads it and your change of the file. Enter denies, Esc goes back"
+                }
+            };
             canvas.frame.render_widget(Line::styled(words, theme.dim), Rect { height: 1, ..below });
             field(canvas, Rect { y: below.y + 1, height: below.height.saturating_sub(1), ..below }, judge);
         }
@@ -91,7 +98,11 @@ fn title(judge: &Judge, width: u16, theme: &Theme) -> Line<'static> {
             let name = judge.reference().map(|(name, _)| name.to_string()).unwrap_or_default();
             format!("the reference, {name}: t goes back")
         }
-        (_, View::Yours) => format!("your change of {} since: t goes back", judge.proposal.path),
+        (_, View::Yours) => format!("your change of {} since: t goes on", judge.proposal.path),
+        (_, View::Proposal) if judge.conflict.is_some() => {
+            format!("{}, as proposed: t goes back to both", judge.proposal.title)
+        }
+        (_, View::Merge) => format!("{}, on a file that you changed", judge.proposal.title),
         _ if all == 1 => format!("{}: accept?", judge.proposal.title),
         _ => match judge.draft.as_ref().and_then(|draft| draft.near.as_ref()) {
             Some((near, _)) => {
@@ -107,15 +118,16 @@ fn title(judge: &Judge, width: u16, theme: &Theme) -> Line<'static> {
     ])
 }
 
-/// Draws the change: beside the person's own one where there is one and room for both.
+/// Draws the change: with the person's own one where there is one, else beside the reference, where there is room.
 fn changes(canvas: &mut Canvas<'_, '_>, area: Rect, judge: &Judge) {
-    let beside = area.width >= BESIDE && judge.view == View::Proposal;
-    let conflict = judge.conflict.as_ref().map(|conflict| ("your change since", &conflict.yours[..]));
-    let reference = judge.reference().filter(|_| beside && conflict.is_none());
-    let reference = reference.as_ref().map(|(name, rows)| (*name, &rows[..]));
-    let Some(other) = conflict.or(reference).filter(|_| beside) else {
-        return diff::draw(canvas, area, judge);
-    };
+    let wide = area.width >= BESIDE;
+    if let (Some(conflict), View::Merge, true) = (&judge.conflict, judge.view, wide) {
+        return diff::three(canvas, area, &conflict.panels, judge);
+    }
+    let alone = judge.view != View::Proposal || judge.conflict.is_some() || !wide;
+    let reference = if alone { None } else { judge.reference() };
+    let Some((name, rows)) = reference else { return diff::draw(canvas, area, judge) };
+    let other = (name, &rows[..]);
     let width = area.width / 2;
     diff::draw(canvas, Rect { width, ..area }, judge);
     let right = Rect { x: area.x + width + 1, width: area.width - width - 1, ..area };

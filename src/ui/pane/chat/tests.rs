@@ -6,7 +6,9 @@ use ratatui::backend::TestBackend;
 use crate::agent::data::{Entry, FailureKind, Message, StreamEvent, StreamFailure};
 use crate::app::facts::DemoFacts;
 use crate::app::pane::chat::Provider;
-use crate::app::pane::chat::tests::{Script, three_hunks, with_draft, with_hunks, with_proposal};
+use crate::app::pane::chat::tests::{
+    Script, three_hunks, with_conflict, with_draft, with_hunks, with_proposal,
+};
 use crate::session::data::Earlier;
 use crate::theme::Theme;
 use crate::ui::{self, ViewCache};
@@ -68,17 +70,14 @@ fn hunks_one_of_them_left_out() {
 }
 
 #[test]
-fn a_conflict_small_and_with_both_changes_side_by_side() {
-    let mine = three_hunks().before.replace("args.hidden)", "args.width)");
-    let conflict = crate::app::pane::chat::Msg::FileNow { call_id: "e1".into(), present: Some(mine) };
-    let mut script = with_hunks(SMALL);
-    script.chat(conflict.clone());
+fn a_conflict_one_below_the_other_or_all_three_side_by_side() {
+    let mut script = with_conflict(SMALL);
     insta::assert_snapshot!("conflict_80x24", shown(&script, SMALL));
     script.keys("t");
     insta::assert_snapshot!("conflict_yours_80x24", shown(&script, SMALL));
-    let mut script = with_hunks(LARGE);
-    script.chat(conflict);
-    script.keys("z");
+    let mut script = with_conflict(LARGE);
+    insta::assert_snapshot!("conflict_pane_200x60", shown(&script, LARGE));
+    script.keys("z x");
     insta::assert_snapshot!("conflict_200x60", Screen::new(LARGE).draw(&script));
 }
 

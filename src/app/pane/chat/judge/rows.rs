@@ -34,6 +34,10 @@ pub enum DiffKind {
     Removed,
     /// Unchanged lines left out.
     Gap,
+    /// Where both changed a place: the line as the model saw it, as the person has it, as the model wants it.
+    Was,
+    Yours,
+    Models,
 }
 
 /// Whether a part of a line is what changed in it.
@@ -44,7 +48,7 @@ pub enum Emphasis {
 }
 
 impl DiffRow {
-    fn plain(kind: DiffKind, number: usize, text: &str, hunk: Option<usize>) -> Self {
+    pub(super) fn plain(kind: DiffKind, number: usize, text: &str, hunk: Option<usize>) -> Self {
         let text = neutralise(text.trim_end_matches(['\n', '\r']));
         Self { kind, number, parts: vec![(Emphasis::Plain, text)], hunk }
     }
@@ -94,7 +98,7 @@ pub(super) fn code_rows(text: &str, first: usize) -> Vec<DiffRow> {
     lines(text).iter().enumerate().map(row).collect()
 }
 
-fn gap(left: usize) -> Option<DiffRow> {
+pub(super) fn gap(left: usize) -> Option<DiffRow> {
     let text = format!("{left} unchanged line{}", if left == 1 { "" } else { "s" });
     (left > 0).then(|| DiffRow::plain(DiffKind::Gap, 0, &text, None))
 }
@@ -151,6 +155,7 @@ mod tests {
             DiffKind::Added => '+',
             DiffKind::Removed => '-',
             DiffKind::Gap => '~',
+            DiffKind::Was | DiffKind::Yours | DiffKind::Models => '|',
         };
         plain_rows(before, after)
             .iter()

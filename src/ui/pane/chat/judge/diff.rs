@@ -5,7 +5,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthChar;
 
-use crate::app::pane::chat::{DiffKind, DiffRow, Emphasis, Judge, Mode};
+use crate::app::pane::chat::{Aligned, DiffKind, DiffRow, Emphasis, Judge, Mode, Panels, View};
 use crate::theme::Theme;
 use crate::ui::Canvas;
 use crate::ui::widget::code;
@@ -37,6 +37,62 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, area: Rect, judge: &Judge) {
         let words = truncate(&words, usize::from(area.width));
         let y = area.bottom() - 1;
         canvas.frame.render_widget(Line::styled(words, canvas.theme.dim), Rect { y, height: 1, ..area });
+    }
+}
+
+/// Draws the three texts of a conflict side by side.
+pub fn three(canvas: &mut Canvas<'_, '_>, area: Rect, panels: &Panels, judge: &Judge) {
+    let theme = canvas.theme;
+    let (width, rows) = (usize::from(area.width), &panels.aligned);
+    let height = usize::from(area.height.saturating_sub(1));
+    if height == 0 {
+        return;
+    }
+    let column = area.width / 3;
+    let starts = [area.x, area.x + column, area.x + 2 * column];
+    let rooms = [column - 1, column - 1, area.width - 2 * column];
+    for (at, title) in ["as the model saw it", "yours now", "the model's"].into_iter().enumerate() {
+        let cell = Rect { x: starts[at], width: rooms[at], height: 1, ..area };
+        let text = truncate(&format!("{:>5}{title}", ""), usize::from(cell.width));
+        canvas.frame.render_widget(Line::styled(text, theme.strong), cell);
+    }
+    let hidden = rows.len() > height;
+    let shown = if hidden { height - 1 } else { height };
+    let cursor = panels.places.get(judge.cursor).copied().unwrap_or(0);
+    let top = panels.places.get(judge.top(shown)).copied().unwrap_or(0);
+    let first = top.clamp((cursor + 1).saturating_sub(shown), cursor).min(rows.len().saturating_sub(shown));
+    let lit = canvas.focused && judge.mode == Mode::Judging;
+    let drawn = |room: u16| Drawn { judge, width: usize::from(room), theme };
+    for (y, (at, row)) in (area.y + 1..).zip(rows.iter().enumerate().skip(first).take(shown)) {
+        let selected = (at == cursor && lit).then_some(theme.selected);
+        match row {
+            Aligned::Across(row) => {
+                let line = drawn(area.width).line(row, selected);
+                canvas.frame.render_widget(line, Rect { y, height: 1, ..area });
+            }
+            Aligned::Cells(cells) => {
+                for (of, cell) in cells.iter().enumerate() {
+                    let line = cell.as_ref().map(|row| drawn(rooms[of]).cell(row));
+                    let mut line = line.unwrap_or_default();
+                    if let (Some(style), 0) = (selected, of) {
+                        mark(&mut line, theme);
+                        line = line.style(style);
+                    }
+                    let cell = Rect { x: starts[of], y, width: rooms[of], height: 1 };
+                    canvas.frame.render_widget(line, cell);
+                }
+                for x in &starts[1..] {
+                    canvas.frame.buffer_mut().set_string(x - 1, y, "│", theme.border);
+                }
+            }
+        }
+    }
+    if hidden {
+        let last = (first + shown).min(rows.len());
+        let words = format!("  rows {}–{last} of {} · n next place, PageDown", first + 1, rows.len());
+        let words = truncate(&words, width);
+        let y = area.bottom() - 1;
+        canvas.frame.render_widget(Line::styled(words, theme.dim), Rect { y, height: 1, ..area });
     }
 }
 
@@ -83,19 +139,28 @@ impl Drawn<'_> {
         // The person's own change has hunks too, but none that could be chosen.
         let own = !std::ptr::eq(self.judge.shown(), self.judge.rows.as_slice());
         let mut line = match row.kind {
+            DiffKind::Head if self.judge.view == View::Merge => place(row, self.width, self.theme),
             DiffKind::Head if own => plain_row(row, (self.width, self.judge.column), self.theme),
             DiffKind::Head => self.head(row, chosen),
             _ if !chosen && !own => faint(row, (self.width, self.judge.column), self.theme),
             _ => plain_row(row, (self.width, self.judge.column), self.theme),
         };
         if let Some(style) = cursor {
-            if let Some(first) = line.spans.first_mut() {
-                let text: String = first.content.chars().take(4).collect();
-                *first = Span::styled(format!("{text}›"), self.theme.accent);
-            }
+            mark(&mut line, self.theme);
             line = line.style(style);
         }
         line
+    }
+
+    /// A row of one of three columns, whose heads say which text it is.
+    fn cell(&self, row: &DiffRow) -> Line<'static> {
+        let text = plain_row(row, (self.width, self.judge.column), self.theme);
+        let mut spans = text.spans;
+        let changed = matches!(row.kind, DiffKind::Was | DiffKind::Yours | DiffKind::Models);
+        if let Some(sign) = spans.get_mut(1).filter(|_| changed) {
+            sign.content = "▌ ".into();
+        }
+        Line::from(spans)
     }
 
     fn other(&self, row: &DiffRow) -> Line<'static> {
@@ -112,14 +177,12 @@ impl Drawn<'_> {
         let place = if place.is_empty() { String::new() } else { format!(" · {place}") };
         let (added, removed) = (count(DiffKind::Added), count(DiffKind::Removed));
         let all = self.judge.hunks.len();
-        let fits = self.judge.conflict.as_ref().and_then(|conflict| conflict.rebased.fits.get(of)).copied();
-        let unfit = if fits == Some(false) { " · no longer fits" } else { "" };
         let text = match self.judge.draft.as_ref().and_then(|draft| draft.sections.get(of)) {
             Some(section) => {
                 let near = section.near.as_ref().map_or("in no accepted port", |near| near.name.as_str());
                 format!("{mark} {} · {near}  +{added} −{removed}", section.name)
             }
-            None => format!("{mark} hunk {} of {all}{place}  +{added} −{removed}{unfit}", of + 1),
+            None => format!("{mark} hunk {} of {all}{place}  +{added} −{removed}", of + 1),
         };
         Line::from(vec![
             Span::styled("     ", self.theme.gutter),
@@ -132,14 +195,38 @@ fn number(row: &DiffRow) -> String {
     if row.number > 0 { format!("{:>4} ", row.number) } else { "     ".into() }
 }
 
-fn sign(row: &DiffRow) -> char {
+fn sign(row: &DiffRow) -> &'static str {
     match row.kind {
-        DiffKind::Head => '@',
-        DiffKind::Same => ' ',
-        DiffKind::Added => '+',
-        DiffKind::Removed => '-',
-        DiffKind::Gap => '⋯',
+        DiffKind::Head => "@",
+        DiffKind::Same => " ",
+        DiffKind::Added => "+",
+        DiffKind::Removed => "-",
+        DiffKind::Gap => "⋯",
+        DiffKind::Was => "was  ",
+        DiffKind::Yours => "yours",
+        DiffKind::Models => "model",
     }
+}
+
+/// Marks the line under the cursor.
+fn mark(line: &mut Line<'static>, theme: &Theme) {
+    match line.spans.first_mut() {
+        Some(first) => {
+            let text: String = first.content.chars().take(4).collect();
+            *first = Span::styled(format!("{text}›"), theme.accent);
+        }
+        None => line.spans.push(Span::styled("    ›", theme.accent)),
+    }
+}
+
+/// The head of a place that changed.
+fn place(row: &DiffRow, width: usize, theme: &Theme) -> Line<'static> {
+    let text = row.text();
+    let style = if text.starts_with("[?]") { theme.warn } else { theme.hunk };
+    Line::from(vec![
+        Span::styled("     ", theme.gutter),
+        Span::styled(truncate(&text, width.saturating_sub(5)), style),
+    ])
 }
 
 /// A row of a hunk that is left out: its text without colours.
@@ -157,10 +244,13 @@ pub fn plain_row(row: &DiffRow, (width, column): (usize, usize), theme: &Theme) 
         DiffKind::Added => (theme.add, theme.add_word),
         DiffKind::Removed => (theme.del, theme.del_word),
         DiffKind::Gap | DiffKind::Head => (theme.hunk, theme.hunk),
+        DiffKind::Was => (theme.dim, theme.dim),
+        DiffKind::Yours => (theme.accent, theme.add_word),
+        DiffKind::Models => (theme.add, theme.add_word),
     };
     let mut text: Vec<(char, Style)> = Vec::new();
     // Lines that stay or come are read as code; those that go are red as a whole.
-    if matches!(row.kind, DiffKind::Same | DiffKind::Added) {
+    if matches!(row.kind, DiffKind::Same | DiffKind::Added | DiffKind::Yours | DiffKind::Models) {
         for span in code::line(&row.text(), "python", &mut None, theme) {
             text.extend(span.content.chars().map(|c| (c, span.style)));
         }
@@ -175,7 +265,7 @@ pub fn plain_row(row: &DiffRow, (width, column): (usize, usize), theme: &Theme) 
     }
     let mut spans =
         vec![Span::styled(number(row), theme.gutter), Span::styled(format!("{} ", sign(row)), plain)];
-    spans.extend(window(text, column, width.saturating_sub(GUTTER)));
+    spans.extend(window(text, column, width.saturating_sub(GUTTER - 1 + sign(row).chars().count())));
     Line::from(spans)
 }
 
