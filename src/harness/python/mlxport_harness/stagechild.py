@@ -143,6 +143,9 @@ class StageChild:
                 "allocation is refused; otherwise a crash in native code"
             )
             hint = "Run it again with a higher --mem-mb: a crash stays, a shortage of memory does not."
+        elif "SIGSYS" in ended:
+            ended += ": the sandbox refused it a system call"
+            hint = "A port computes; it does not touch other processes or the system."
         elif "killed" in ended:
             ended += f" (a crash, or an allocation beyond the {self.run.mem_mb} MB of memory it may use)"
         self._lose(f"{self.name}'s process {ended}", hint)

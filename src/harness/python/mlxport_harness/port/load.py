@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlxport_harness.errors import PortFault
+from mlxport_harness.port import refusals
 
 
 def import_port(path: Path) -> types.ModuleType:
@@ -56,6 +57,10 @@ def fault(error: BaseException, port: Path) -> PortFault:
         or "malloc" in text
     ):
         return PortFault(f"The port ran out of memory ({type(error).__name__}: {text})", where, MEMORY_HINT)
+    refused = refusals.of(error)
+    if refused:
+        what, why = refused
+        return PortFault(f"The sandbox refused the port {what} ({type(error).__name__}: {text})", where, why)
     if isinstance(error, SystemExit):
         return PortFault(f"The port called exit ({text or 'no status'})", where)
     return PortFault(f"The port raised {type(error).__name__}: {text}", where)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from mlxport_harness import isolate, preload, states
-from mlxport_harness.port import load, shims
+from mlxport_harness.port import load, refusals, shims
 
 
 class Recorder:
@@ -69,12 +69,14 @@ def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
     for name in ("torch",):
         sys.modules[name] = None  # type: ignore[assignment]
     roots = isolate.readable_roots(Path(job["twin_dir"]).parent)
-    isolation = isolate.restrict_files(
-        [*roots, Path(job["port_path"]), Path(job["twin_dir"])], [Path(job["out_dir"]), Path("/dev/null")]
-    )
+    read = [*roots, Path(job["port_path"]), Path(job["twin_dir"])]
+    write = [Path(job["out_dir"]), Path("/dev/null")]
+    isolation = isolate.restrict_files(read, write)
+    refusals.within(read, write)
     memory = isolate.limit_memory(job["mem_mb"])
     emit({"ready": True, "port_isolation": isolation, "memory": memory, "shims": shimmed})
     recorder = Recorder(job)
+    refusals.watch(recorder.port, emit)
     for number, line in enumerate(commands):
         emit(_stage(recorder, json.loads(line), number))
 
