@@ -86,7 +86,7 @@ def test_a_hanging_port_fails_at_the_timeout(any_worker, arcee):
     found = records(any_worker.run("arcee", arcee(LOOP), timeout_s=4))
     assert found["exact std 1.0"]["verdict"] == "fail"
     assert found["exact std 1.0"]["error"]["kind"] == "port"
-    assert "within 4 s" in found["exact std 1.0"]["error"]["text"]
+    assert "within 4 s" in found["exact std 1.0"]["unanswered"]
     serves_on(any_worker, arcee)
 
 
@@ -104,6 +104,7 @@ def test_a_port_that_hangs_in_native_code_fails_there_and_keeps_what_was_finishe
     assert found["exact std 1.0"]["verdict"] == "pass"
     assert (found["cache"]["verdict"], found["cache"]["error"]["kind"]) == ("fail", "port")
     assert "within" in found["cache"]["error"]["text"]
+    assert "unanswered" in found["cache"] and "unanswered" not in found["exact std 1.0"]
     serves_on(worker, arcee)
 
 
@@ -112,6 +113,7 @@ def test_a_port_that_is_killed_half_way_fails_there_and_the_other_checks_go_on(w
     found = records(worker.run("arcee", arcee(killed), checks=["exact", "cache", "norms"]))
     assert found["exact std 1.0"]["verdict"] == found["norms"]["verdict"] == "pass"
     assert "SIGKILL" in found["cache"]["error"]["text"]
+    assert "SIGKILL" in found["cache"]["unanswered"] and "unanswered" not in found["norms"]
     serves_on(worker, arcee)
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mlxport_harness.errors import Failure
-from mlxport_harness.mutants import generic, library, upstream_rules
+from mlxport_harness.mutants import generic, library, table, upstream_rules
+from mlxport_harness.mutants.run import Store, kept
+from mlxport_harness.mutants.session import Outcome
 
 from client import PORTS, environment, records
 
@@ -100,6 +102,33 @@ def test_scorecard_kills_faults_not_rewrites_and_goes_on_where_it_was_cut(tmp_pa
     assert [r["fail"] for r in again["mutants"]] == [r["fail"] for r in found["mutants"]]
 
 
+def test_time_that_ran_out_is_no_answer_and_kills_nothing(tmp_path):
+    late = {"unanswered": "The port did not finish within 600 s (stage cache)"}
+    said = {"twin": "std 1.0", "figure": None, "error": None, "findings": []}
+    cache = {"id": "cache", "verdict": "fail", **said, **late}
+    about = {
+        "type": "llama",
+        "config": "defaults",
+        "id": "llama/a",
+        "usage": "math",
+        "why": "",
+        "plan": "full",
+    }
+    slow = kept(Outcome([{"id": "exact", "verdict": "pass", **said}, cache])) | about
+    assert (slow["fail"], slow["suspect"], slow["unanswered"]) == ([], [], ["cache"])
+    wrong = kept(Outcome([{"id": "exact", "verdict": "fail", **said}, cache])) | about
+    assert (wrong["fail"], wrong["unanswered"]) == (["exact"], ["cache"])
+    lost = kept(Outcome(failure={"kind": "reference", "text": "no time", "hint": ""})) | about
+    found = {"mutants": [slow, wrong, lost], "controls": [slow], "seconds": 1.0}
+    assert table.counts(found).startswith("1 of 3 faults killed (33.3%), 2 gave no answer, 0 more suspect")
+    assert "Unmutated: 1 alarms on 1" in table.counts(found)
+    assert table.plain(found).count("  no answer ") == 2 and "survived" not in table.plain(found)
+    store = Store(tmp_path / "rows.jsonl")
+    store.add({"key": "late", **slow})
+    store.add({"key": "wrong", **wrong})
+    assert store.get("late", "full") is None and store.get("wrong", "full")
+
+
 def test_own_port_lists_what_no_check_would_have_caught(tmp_path, work):
     port = tmp_path / "arcee.py"
     port.write_text((PORTS / "arcee.py").read_text() + "\n\ndef unused(x):\n    return x + 1\n")
@@ -185,8 +214,10 @@ def test_upstreams_rules_judge_as_their_scripts_do():
 
 
 def test_norm_with_another_epsilon_fails_alone_where_the_logits_hardly_move(worker, arcee):
-    right = records(worker.run("arcee", arcee(), checks=["norms"]))["norms"]
+    whole = records(worker.run("arcee", arcee(), checks=["norms", "router"]))
+    right = whole["norms"]
     assert (right["verdict"], right["paired"]) == ("pass", 9)
+    assert whole["router"]["verdict"] == "not_applicable"
     change = (
         "self.norm = nn.RMSNorm(args.hidden_size, eps=args.rms_norm_eps)",
         "self.norm = nn.RMSNorm(args.hidden_size, eps=1e-6)",
@@ -195,6 +226,21 @@ def test_norm_with_another_epsilon_fails_alone_where_the_logits_hardly_move(work
     assert wrong["exact std 1.0"]["verdict"] == "pass"
     assert wrong["norms"]["verdict"] == "fail"
     assert wrong["norms"]["first_divergence"]["module"] == "model.norm"
+
+
+def test_groups_masked_with_zero_fail_where_every_score_is_below_zero(worker, tmp_path):
+    text = library.port_file("deepseek_v3").read_text()
+    found = {}
+    for mask in ("0.0", "-mx.inf"):
+        port = tmp_path / mask / "deepseek_v3.py"
+        port.parent.mkdir()
+        port.write_text(text.replace("mx.array(0.0)", f"mx.array({mask})"))
+        found[mask] = records(worker.run("deepseek_v3", port, checks=["exact", "router"]))
+    assert {m: (r["exact std 1.0"]["verdict"], r["router"]["verdict"]) for m, r in found.items()} == {
+        "0.0": ("pass", "fail"),
+        "-mx.inf": ("pass", "pass"),
+    }
+    assert "masked with 0" in found["0.0"]["router"]["findings"][0]["text"]
 
 
 def test_upstreams_rules_pass_a_right_port_and_see_a_coarse_fault(worker, arcee):

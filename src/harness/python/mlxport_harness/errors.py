@@ -21,11 +21,15 @@ class Cancelled(Exception):
 
 
 class PortFault(Exception):
-    """The port raised, hung, crashed or ran out of memory: a failed check, not a failed run."""
+    """The port raised, hung, crashed or ran out of memory: a failed check, not a failed run.
+
+    `unanswered`: time, memory or the process was gone before there was an answer, right or wrong.
+    """
 
     def __init__(self, text: str, where: str | None = None, hint: str = "", loading: bool = False) -> None:
         super().__init__(text)
         self.text, self.where, self.hint, self.loading = text, where, hint, loading
+        self.unanswered = False
 
     def record(self) -> dict[str, str]:
         text = f"{self.text} at {self.where}" if self.where else self.text

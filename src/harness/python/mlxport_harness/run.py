@@ -48,6 +48,8 @@ class Run:
         self.trial: dict[str, Any] | None = self.params.get("trial")
         shrink.use(not self.without_entries, self.trial)
         self.seed = int(request.get("seed") or 0)
+        # How many times longer than usual one stage of a check may take.
+        self.patience = float(self.params.get("patience") or 1.0)
         self.mem_mb = int(request.get("mem_mb") or 8192)
         self.environment: dict[str, Any] = {}
         self.records: list[Record] = []

@@ -88,6 +88,7 @@ class StageChild:
             found = self._fault(str(fault.get("text")), fault.get("where"), str(fault.get("hint") or ""))
             if isinstance(found, PortFault):
                 found.loading = bool(fault.get("loading"))
+                found.unanswered = bool(fault.get("unanswered"))
             raise found
         try:
             path = self.out_dir / os.path.basename(str(reply["file"]))
@@ -153,6 +154,8 @@ class StageChild:
     def _lose(self, text: str, hint: str = "") -> None:
         self.child.kill()
         self.lost = self._fault(text, None, hint)
+        if isinstance(self.lost, PortFault):
+            self.lost.unanswered = True
         raise self.lost
 
     def _fault(self, text: str, where: str | None = None, hint: str = "") -> PortFault | Failure:

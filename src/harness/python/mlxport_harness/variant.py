@@ -43,6 +43,7 @@ class VariantRun:
         self._ports: Lanes | None = None
         self._reference_child: StageChild | None = None
         self.refused: dict[str, list[bool]] = {}  # by spelling: of the faults of `exact`, which in loading
+        self.unanswered: list[str] = []  # what the port gave no answer to, in order
         self.broken = False  # the port was lost in `exact`: no other process would fare better
 
     def execute(self) -> None:
@@ -177,10 +178,16 @@ class VariantRun:
 
     def _guarded(self, check: str, spelling: str) -> list[Record]:
         """One check, whatever it does: a fault of the port fails it, anything else is an error of its own."""
+        before = len(self.unanswered)
+        found = self._checked(check, spelling)
+        lacking = self.unanswered[before:]
+        return [{**one, "unanswered": lacking[0]} for one in found] if lacking else found
+
+    def _checked(self, check: str, spelling: str) -> list[Record]:
         found = module(check)
         began = time.monotonic()
         try:
-            return found.run(View(self, spelling, found.CHECK.limit_s))
+            return found.run(View(self, spelling, found.CHECK.limit_s * self.run.patience))
         except PortFault as fault:
             return [self._fault(check, TWINS[0], fault)]
         except Failure as failure:
@@ -215,9 +222,14 @@ class VariantRun:
         self, stage: str, twin: str, spelling: str, limit: float | None = None, **params: Any
     ) -> Answer:
         """A port process that a check lost is replaced, so that the next check has one."""
-        if self.broken and self._ports.lost is not None:
-            raise self._ports.lost
-        return self._ports.ask(stage, limit, twin, spelling, **params)
+        try:
+            if self.broken and self._ports.lost is not None:
+                raise self._ports.lost
+            return self._ports.ask(stage, limit, twin, spelling, **params)
+        except PortFault as fault:
+            if fault.unanswered:
+                self.unanswered.append(fault.text)
+            raise
 
     def ask_reference(
         self, stage: str, twin: str, limit: float, **params: Any
@@ -291,7 +303,8 @@ class VariantRun:
         record_reference(self.run, self._reference_job())
 
     def _fault(self, check: str, twin: str, fault: PortFault) -> Record:
-        return record(check, twin, "fail", error=fault.record())
+        found = record(check, twin, "fail", error=fault.record())
+        return {**found, "unanswered": fault.text} if fault.unanswered else found
 
     def _publish(self, found: Record) -> None:
         self.run.publish(found)

@@ -36,6 +36,7 @@ MODULES = (
     "load",
     "names",
     "norms",
+    "router",
     "upstream",
 )
 # Their numbers in the design's list, H1–H22; a check that is not there has none.

@@ -26,6 +26,9 @@ def add(bench: Any, strategies: dict[str, Any]) -> None:
     mutants.add_argument("--since", default="2025-03-01", help="with --history: the first day")
     mutants.add_argument("--plan", choices=["quick", "full"], default="full")
     mutants.add_argument("--jobs", type=int, default=1, help="processes at once")
+    mutants.add_argument(
+        "--timeout", type=float, default=600.0, help="seconds for one judgement; over it there is no answer"
+    )
     mutants.add_argument("--work", help="folder to keep twins and results in, to continue a cut run")
     mutants.add_argument("--json", action="store_true", help="one JSON object on stdout")
     mutants.add_argument("--markdown", action="store_true", help="the tables of docs/MUTANTS.md on stdout")
@@ -48,7 +51,7 @@ def _run(options: argparse.Namespace, work: Path) -> tuple[dict[str, Any], str]:
     from mlxport_harness.mutants import table
 
     settings = {"plan": options.plan, "jobs": options.jobs, "strategy": options.strategy}
-    settings["only"] = options.only
+    settings |= {"only": options.only, "timeout": options.timeout}
     if options.history:
         from mlxport_harness.mutants import history
 

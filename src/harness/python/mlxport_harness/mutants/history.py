@@ -29,7 +29,7 @@ def run(clone: Path, since: str, work: Path, options: Row, say: Say) -> Row:
     began = time.monotonic()
     fixes = commits(clone, since)
     store = Store(work / f"history-{harness_revision()}.jsonl")
-    session = Session(work, options["strategy"])
+    session = Session(work, options["strategy"], options["timeout"])
     rows = []
     try:
         for fix in fixes:
@@ -122,6 +122,9 @@ def _outcome(before: Row, after: Row) -> Row:
     for when, said in (("before", before), ("after", after)):
         if said["failure"]:
             return {"outcome": "not runnable here", "reason": f"{when} the fix: {said['failure']['text']}"}
+        if said["unanswered"] and not said["fail"]:
+            checks = ", ".join(said["unanswered"])
+            return {"outcome": "not runnable here", "reason": f"{when} the fix: no answer in {checks}"}
     raised = _raises(before)
     if raised and not _raises(after):
         return {"outcome": "only raises", "reason": f"without the fix it does not run here: {raised}"}

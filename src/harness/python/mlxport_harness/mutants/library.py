@@ -17,6 +17,7 @@ from typing import Any
 
 from mlxport_harness.errors import Failure
 from mlxport_harness.mutants.swap import with_swapped
+from mlxport_harness.twin.target import port_name
 
 FOLDER = Path(__file__).with_name("library")
 DEFAULTS = "defaults"
@@ -98,9 +99,7 @@ def models_folder() -> Path:
 
 
 def port_file(model_type: str) -> Path:
-    from mlx_lm.utils import MODEL_REMAPPING
-
-    return models_folder() / f"{MODEL_REMAPPING.get(model_type, model_type)}.py"
+    return models_folder() / f"{port_name(model_type)}.py"
 
 
 def mutated(mutant: Mutant) -> str:

@@ -47,7 +47,7 @@ def run(
     text = _read(port)
     found = generic.faults(text)
     config = config.resolve() if config else None
-    session = Session(work, options["strategy"])
+    session = Session(work, options["strategy"], options["timeout"])
     try:
         executed = _executed(session, port, text, model_type, config, options["plan"], say)
         apart = [f for f in found if executed is not None and not _reached(f, executed)]
@@ -69,7 +69,9 @@ def run(
         "raised": sum(_raised(r) for r in rows),
         "suspect": sum(bool(r["suspect"]) and not r["fail"] for r in rows),
         "survivors": [
-            {k: r[k] for k in (*place, "suspect", "error", "failure")} for r in rows if not r["fail"]
+            {k: r[k] for k in (*place, "suspect", "error", "unanswered", "failure")}
+            for r in rows
+            if not r["fail"]
         ],
         "by_check": {c: sum(c in r["fail"] for r in rows) for r0 in rows for c in r0["fail"]},
         "traced": executed is not None,
@@ -105,12 +107,12 @@ def _executed(
     plain = session.judge(model_type, session.write_port(port.name, text), config, plan(plan_name))
     if plain.failure:
         raise Failure(**plain.failure)
-    wrong = plain.by("fail", "suspect", "error")
+    wrong = [*plain.by("fail", "suspect", "error"), *plain.unanswered()]
     if wrong:
         text = f"The port itself does not pass: {', '.join(wrong)}. Every fault would seem caught."
         raise Failure("user", text, "Make it pass first: `check twin`.")
     traced = session.judge(model_type, session.write_port(port.name, text + _TRACE), config, plan(plan_name))
-    if traced.failure or traced.by("fail", "suspect", "error"):
+    if traced.failure or traced.by("fail", "suspect", "error") or traced.unanswered():
         say("the lines that the checks reach could not be traced: nothing is listed as not exercised")
         return None
     logs = session.run_folder().rglob("port.log")

@@ -44,7 +44,9 @@ class Store:
 
     def get(self, key: str, plan_name: str) -> Row | None:
         row = self.rows.get(key)
-        return row if row and (row["plan"] == plan_name or row["plan"] == "full" or row["fail"]) else None
+        whole = row and (row["plan"] in (plan_name, "full") or row["fail"])
+        # What gave no answer is asked again: the machine may have been busy.
+        return row if row and whole and (row["fail"] or not row["unanswered"]) else None
 
     def add(self, row: Row) -> None:
         self.rows[row["key"]] = row
@@ -108,7 +110,7 @@ def _in_parts(subjects: list[Subject], store: Path, work: Path, options: dict[st
 
 
 def _part(subjects: list[Subject], store: Store, work: Path, options: dict[str, Any], say: Say) -> None:
-    session = Session(work, options["strategy"])
+    session = Session(work, options["strategy"], options["timeout"])
     try:
         for subject in subjects:
             for name in subject.configs:
@@ -170,6 +172,7 @@ def kept(found: Outcome, known: Iterable[str] = ()) -> Row:
         "suspect": [c for c in found.by("suspect") if c not in fail and c not in known],
         "known": [c for c in found.by("fail", "suspect") if c in known],
         "error": found.by("error"),
+        "unanswered": found.unanswered(),
         "said": [f["text"][:200] for r in found.records for f in r["findings"]],
         "figures": figures,
         "upstream": found.upstream(),
@@ -180,9 +183,8 @@ def kept(found: Outcome, known: Iterable[str] = ()) -> Row:
 
 def merged(quick: Row, slow: Row) -> Row:
     """The second run's `exact` is the first's again; the rest adds up."""
-    both = {
-        k: list(dict.fromkeys([*quick[k], *slow[k]])) for k in ("fail", "suspect", "error", "said", "known")
-    }
+    lists = ("fail", "suspect", "error", "unanswered", "said", "known")
+    both = {k: list(dict.fromkeys([*quick[k], *slow[k]])) for k in lists}
     return {
         **quick,
         **both,
@@ -196,6 +198,7 @@ def row_words(row: Row) -> list[str]:
     if row["failure"]:
         return [f"could not run ({row['failure']['kind']}): {row['failure']['text']}"]
     words = [f"{kind} {' '.join(row[kind])}" for kind in ("fail", "suspect", "error") if row[kind]]
+    words += [f"no answer {' '.join(row['unanswered'])}"] if row["unanswered"] else []
     return words or ["pass"]
 
 

@@ -13,6 +13,7 @@ from mlxport_harness.checks import registry
 from mlxport_harness.serve import Worker
 
 Record = dict[str, Any]
+USUAL = 120.0  # seconds of a request on a machine that has nothing else to do
 PLACING = ("locate", "upstream")  # these place or compare; they never kill
 
 
@@ -26,12 +27,15 @@ class Outcome:
 
     def by(self, *verdicts: str) -> list[str]:
         """Ids of the checks that gave one of these verdicts by a rule, each once, in order."""
+        return self._ids([r for r in self.records if r["verdict"] in verdicts and "unanswered" not in r])
+
+    def unanswered(self) -> list[str]:
+        """Ids of the checks in which the port ran out of time or memory, or its process was lost."""
+        return self._ids([r for r in self.records if "unanswered" in r])
+
+    def _ids(self, records: list[Record]) -> list[str]:
         known = registry()
-        ids = [
-            r["id"]
-            for r in self.records
-            if r["verdict"] in verdicts and r["id"] not in PLACING and known[r["id"]].decides == "rule"
-        ]
+        ids = [r["id"] for r in records if r["id"] not in PLACING and known[r["id"]].decides == "rule"]
         return list(dict.fromkeys(ids))
 
     def upstream(self) -> Record | None:
@@ -44,7 +48,9 @@ class Outcome:
 
 
 class Session:
-    def __init__(self, work: Path, strategy: str, timeout: float = 120.0) -> None:
+    """`timeout`: of one request; what a stage of a check may take grows with it."""
+
+    def __init__(self, work: Path, strategy: str, timeout: float) -> None:
         self.work, self.timeout = work, timeout
         self.known: dict[Any, Any] = {}
         self.sink = os.open(os.devnull, os.O_WRONLY)
@@ -71,7 +77,7 @@ class Session:
                 "port_path": str(port) if port else None,
             },
             "seed": 0,
-            "params": {"checks": checks},
+            "params": {"checks": checks, "patience": max(1.0, self.timeout / USUAL)},
             "timeout_s": self.timeout,
             "mem_mb": 8192,
             "run_dir": str(self.run_folder()),

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 Row = dict[str, Any]
+WORDS = {"unanswered": "no answer"}
 
 
 def killed(row: Row) -> bool:
@@ -22,14 +23,20 @@ def upstream_killed(row: Row) -> bool | None:
     return None if found is None else not found["passes"]
 
 
+def unanswered(row: Row) -> bool:
+    """Neither killed nor survived: time, memory or a process was gone in some check, or nothing could run."""
+    return not killed(row) and bool(row["unanswered"] or row["failure"])
+
+
 def survivors(rows: list[Row]) -> list[Row]:
-    return [r for r in rows if not killed(r)]
+    return [r for r in rows if not killed(r) and not unanswered(r)]
 
 
 def plain(found: Row) -> str:
     rows = found["mutants"]
     lines = [counts(found)]
     lines += [f"  survived  {r['id']}  ({r['usage']}): {r['why']}{_state(r)}" for r in survivors(rows)]
+    lines += [f"  no answer {r['id']}  ({r['usage']}): {r['why']}{_state(r)}" for r in rows if unanswered(r)]
     lines += [f"  alarm     {r['id']}, unmutated: {_alarm(r)}" for r in alarms(found["controls"])]
     return "\n".join(lines) + "\n"
 
@@ -40,6 +47,8 @@ def counts(found: Row) -> str:
     judged = [r for r in rows if upstream_killed(r) is not None]
     theirs = sum(bool(upstream_killed(r)) for r in judged)
     text = f"{hit} of {total} faults killed ({hit / total:.1%})" if total else "No faults."
+    silent = sum(map(unanswered, rows))
+    text += f", {silent} gave no answer" if silent else ""
     text += f", {sum(map(suspected, rows))} more suspect; upstream's rules: {theirs} of {len(judged)}"
     calm = {(c["type"], c["config"]) for c in found["controls"] if upstream_killed(c) is False}
     fair = [r for r in judged if (r["type"], r["config"]) in calm]
@@ -54,7 +63,7 @@ def counts(found: Row) -> str:
 
 def alarms(controls: list[Row]) -> list[Row]:
     """Right ports with any verdict that is not a pass."""
-    return [r for r in controls if r["failure"] or r["fail"] or r["suspect"] or r["error"]]
+    return [c for c in controls if any(c[k] for k in ("failure", "fail", "suspect", "error", "unanswered"))]
 
 
 def markdown(found: Row) -> str:
@@ -86,7 +95,7 @@ def _by(rows: list[Row], key: str, checks: list[str]) -> str:
 
 
 def _survivors(rows: list[Row]) -> str:
-    left = survivors(rows)
+    left = [*survivors(rows), *filter(unanswered, rows)]
     if not left:
         return "None.\n"
     lines = [
@@ -130,7 +139,8 @@ def _theirs(upstream: Row) -> str:
 def _alarm(row: Row) -> str:
     if row["failure"]:
         return f"could not run: {row['failure']['text']}"
-    return "; ".join(f"{kind}: {', '.join(row[kind])}" for kind in ("fail", "suspect", "error") if row[kind])
+    kinds = ("fail", "suspect", "error", "unanswered")
+    return "; ".join(f"{WORDS.get(kind, kind)}: {', '.join(row[kind])}" for kind in kinds if row[kind])
 
 
 def _state(row: Row) -> str:
@@ -182,5 +192,6 @@ def history(found: Row) -> str:
 def _left(survivor: Row) -> str:
     if survivor["failure"]:
         return f"  (could not run: {survivor['failure']['text']})"
-    words = [f"{kind} {', '.join(survivor[kind])}" for kind in ("suspect", "error") if survivor[kind]]
+    kinds = ("suspect", "error", "unanswered")
+    words = [f"{WORDS.get(kind, kind)} {', '.join(survivor[kind])}" for kind in kinds if survivor[kind]]
     return f"  ({'; '.join(words)})" if words else ""

@@ -56,7 +56,9 @@ def fault(error: BaseException, port: Path) -> PortFault:
         or "Unable to allocate" in text
         or "malloc" in text
     ):
-        return PortFault(f"The port ran out of memory ({type(error).__name__}: {text})", where, MEMORY_HINT)
+        found = PortFault(f"The port ran out of memory ({type(error).__name__}: {text})", where, MEMORY_HINT)
+        found.unanswered = True
+        return found
     refused = refusals.of(error)
     if refused:
         what, why = refused

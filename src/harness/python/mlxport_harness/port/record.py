@@ -91,7 +91,7 @@ def _stage(recorder: Recorder, request: dict[str, Any], number: int) -> dict[str
     except BaseException as error:
         found = load.fault(error, recorder.port)
         record = {"text": found.text, "where": found.where, "hint": found.hint}
-        record["loading"] = recorder.loading
+        record |= {"loading": recorder.loading, "unanswered": found.unanswered}
         return {"fault": record, "seconds": time.perf_counter() - began}
 
 

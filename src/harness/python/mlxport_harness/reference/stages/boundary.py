@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mlxport_harness.errors import Failure
-from mlxport_harness.reference.record import build, first_line, relative
+from mlxport_harness.reference import floor
+from mlxport_harness.reference.record import build, first_line
 from mlxport_harness.twin.weights import fill
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def record(reference: Reference, request: dict[str, Any]) -> tuple[dict[str, np.
     full = _logits(model, ids[:1, :longest])
     if request["grown"]:
         found[f"{longest} grown"] = full
-    return found, {"floor": _floor(model, ids[:1, :longest], full)}
+    return found, {"floor": floor.once(model, ids[:1, :longest], full)}
 
 
 def _logits(model: torch.nn.Module, ids: torch.Tensor) -> np.ndarray:
@@ -58,19 +59,3 @@ def _model(reference: Reference, changes: dict[str, int]) -> torch.nn.Module:
     model = build(config)
     fill(model, reference.meta["seed"], 1.0)
     return model
-
-
-def _floor(model: torch.nn.Module, ids: torch.Tensor, full: np.ndarray) -> float:
-    """One perturbation of every weight by about one unit in the last place, as the recorder's three."""
-    generator = torch.Generator().manual_seed(99)
-    exact = [(p, p.detach().clone()) for p in model.parameters() if p.is_floating_point()]
-    with torch.no_grad():
-        for parameter, value in exact:
-            sign = torch.randint(0, 2, value.shape, generator=generator) * 2.0 - 1.0
-            parameter.copy_(value * (1 + sign * 2.0**-23))
-    try:
-        return relative(_logits(model, ids), full)
-    finally:
-        with torch.no_grad():
-            for parameter, value in exact:
-                parameter.copy_(value)

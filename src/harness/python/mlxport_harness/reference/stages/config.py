@@ -11,11 +11,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from mlxport_harness.checks import changes
 from mlxport_harness.errors import Failure
 from mlxport_harness.reference import changed
+from mlxport_harness.reference import floor as floor_of
 from mlxport_harness.reference.record import relative
 from mlxport_harness.twin import shrink
 from mlxport_harness.twin.build import first_line
@@ -35,8 +35,8 @@ def record(reference: Reference, request: dict[str, Any]) -> tuple[dict[str, np.
     base = changed.model(reference, base_config, twin, reference.model(twin))
     fits = changed.signature(base) == changed.signature(reference.model(twin))
     weights = None if fits else changed.save(reference, base, _slug(twin, request["spelling"], base_changes))
-    arrays["base"] = _run(base, reference.ids)
-    floor = _floor(base, reference.ids, arrays["base"])
+    arrays["base"] = floor_of.logits(base, reference.ids)
+    floor = floor_of.once(base, reference.ids, arrays["base"])
     plan, left = changes.plan(content, base_config.to_dict())
     filled = reference.meta.get("filled") or {}
     if filled:
@@ -51,7 +51,7 @@ def record(reference: Reference, request: dict[str, Any]) -> tuple[dict[str, np.
             if config.to_dict() == base_config.to_dict():
                 continue
             model = changed.model(reference, config, twin, base)
-            logits = _run(model, reference.ids)
+            logits = floor_of.logits(model, reference.ids)
             if not np.isfinite(logits).all():
                 row["rejected"] = "the logits are not finite"
                 continue
@@ -61,7 +61,7 @@ def record(reference: Reference, request: dict[str, Any]) -> tuple[dict[str, np.
                     slug = _slug(twin, request["spelling"], [*base_changes, change])
                     row["weights"] = changed.save(reference, model, slug)
                 continue
-            row |= {"moved": True, "floor": max(floor, _floor(model, reference.ids, logits))}
+            row |= {"moved": True, "floor": max(floor, floor_of.once(model, reference.ids, logits))}
             arrays[str(number)] = logits
             if not fits:
                 slug = _slug(twin, request["spelling"], [*base_changes, change])
@@ -79,25 +79,6 @@ def record(reference: Reference, request: dict[str, Any]) -> tuple[dict[str, np.
         "defaults": _defaults(reference),
         "weights": weights,
     }
-
-
-def _run(model: torch.nn.Module, ids: torch.Tensor) -> np.ndarray:
-    with torch.no_grad():
-        return model(input_ids=ids, use_cache=False).logits.float().numpy()
-
-
-def _floor(model: torch.nn.Module, ids: torch.Tensor, logits: np.ndarray) -> float:
-    """Every weight moved by about one unit in the last place, once; the model is spent."""
-    generator = torch.Generator().manual_seed(99)
-    kept = [(p, p.detach().clone()) for p in model.parameters() if p.is_floating_point()]
-    with torch.no_grad():
-        for parameter, _ in kept:
-            sign = torch.randint(0, 2, parameter.shape, generator=generator) * 2.0 - 1.0
-            parameter.mul_(1 + sign * 2.0**-23)
-        near = _run(model, ids)
-        for parameter, value in kept:
-            parameter.copy_(value)
-    return relative(near, logits)
 
 
 def _defaults(reference: Reference) -> dict[str, Any]:
