@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from mlxport_harness import isolate, preload
-from mlxport_harness.battery import answer, decode, flow, template_probe, widen
+from mlxport_harness.battery import answer, decode, flow, parallel, template_probe, widen
 from mlxport_harness.battery.answer import Answer
 from mlxport_harness.battery.capture import Capture
 from mlxport_harness.errors import PortFault
@@ -116,10 +116,12 @@ class Port:
 
         model, ids = self.model(), self.tokenizer.encode(text)
         if not hidden:
-            logits = model(mx.array([ids]))
+            with parallel.products():
+                logits = model(mx.array([ids]))
             return _arrays(ids, logits), {"dtype": flow.name(logits.dtype)}
         capture = Capture(model)
-        logits = capture.run(mx.array([ids]))
+        with parallel.products():
+            logits = capture.run(mx.array([ids]))
         layers = [call.output for call in capture.calls]
         if capture.norm is not None:
             layers[-1] = capture.norm(layers[-1])
@@ -134,7 +136,8 @@ class Port:
         import mlx.core as mx
 
         model, ids = self.model(), self.tokenizer.encode(text)
-        with widen.streamed(model) if layerwise else widen.widened(model):
+        wide = widen.streamed(model) if layerwise else widen.widened(model)
+        with wide, parallel.products():
             logits = model(mx.array([ids]))
             mx.eval(logits)
         mx.clear_cache()
@@ -147,7 +150,8 @@ class Port:
         """The port's best token at each step of a text that the reference wrote, in one pass."""
         import mlx.core as mx
 
-        logits = self.model()(mx.array([[*prompt, *tokens[:-1]]]))
+        with parallel.products():
+            logits = self.model()(mx.array([[*prompt, *tokens[:-1]]]))
         best = mx.argmax(logits[0, len(prompt) - 1 :], axis=-1)
         return {"best": np.array(best.astype(mx.int32)).astype(np.int64)}, {}
 
