@@ -18,6 +18,7 @@ import numpy as np
 from mlxport_harness import states
 from mlxport_harness.battery.trim import trim
 
+END = "end"
 Answer = tuple[dict[str, np.ndarray], dict[str, Any]]
 
 
@@ -38,6 +39,8 @@ def loop(
     gc.freeze()  # a collection writes to every object it looks at, and a fork's are shared until written
     for number, line in enumerate(commands):
         request = json.loads(line)
+        if request["stage"] == END:
+            return
         began = time.perf_counter()
         try:
             arrays, meta = handlers[request.pop("stage")](**request)

@@ -1,7 +1,8 @@
 """One checkpoint of a run: its two sides, what was recorded so far, and who pays for what.
 
 The reference's answers are kept on disk under the checkpoint's key and are all made before the port starts,
-so the two frameworks are never in memory together. The port's child is started again when it was lost.
+so the two frameworks are never in memory together; only a checkpoint that fits many times over has both work
+at a time. The port's child is started again when it was lost.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlxport_harness import preload, states
-from mlxport_harness.battery import facts
+from mlxport_harness.battery import answer, facts
 from mlxport_harness.battery.checkpoint import Checkpoint
 from mlxport_harness.battery.manifest import Variant
 from mlxport_harness.checks.verdict import record
 from mlxport_harness.errors import Failure, PortFault
-from mlxport_harness.stagechild import StageChild
+from mlxport_harness.stagechild import StageChild, Unanswered
 
 if TYPE_CHECKING:
     from mlxport_harness.battery.plan import Test
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 Arrays = dict[str, np.ndarray]
 REFERENCE_LIMIT = 3600.0
 LOAD_LIMIT = 1800.0
+ALONE = ("generate", "decode", "quant_generate")  # their rates are of a port that has the machine to itself
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Case:
     quantize: bool
     float32: bool
     remote_code: bool = False
+    beside: bool = False  # whether the reference may record while the port works
     kept: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -58,6 +61,7 @@ class Case:
         self._unloadable: PortFault | None = None
         self._loaded = False
         self._broken: dict[str, Failure] = {}
+        self._awaited: dict[str, tuple[str, dict[str, Any], int]] = {}  # asked of the reference, in order
         versions = json.dumps([preload.versions(), self.checkpoint.dtype, _revision()]).encode()
         name = f"{self.checkpoint.key}-{hashlib.sha256(versions).hexdigest()[:12]}"
         self.states_dir = self.run.cache_dir / "battery" / name
@@ -89,35 +93,50 @@ class Case:
     # The reference.
 
     def prepare(self, stages: list[tuple[str, dict[str, Any]]]) -> None:
-        """Makes what is not on disk yet, float32 first, then ends the process and frees its memory."""
+        """Has recorded what is not on disk yet, float32 first; `beside`: waited for where a test needs it."""
         unique = {_request(s, p): (s, p) for s, p in stages}
-        missing = [v for v in unique.values() if not self._path(*v).is_file()]
-        if missing and not self.run.context.preloaded:
-            self._start_port()  # it imports its libraries meanwhile, and reads no weights yet
+        missing = {k: v for k, v in unique.items() if not self._path(*v).is_file()}
+        if not missing:
+            return
+        if self.beside or not self.run.context.preloaded:
+            self._start_port()  # it imports its libraries meanwhile
+        self._start_reference()
         order = {"template": 0, "float32": 1, "native": 2}
-        missing.sort(key=lambda v: order.get(v[1].get("width", v[0]), 3))
-        for number, (stage, params) in enumerate(missing):
+        for key in sorted(missing, key=lambda k: order.get(missing[k][1].get("width", missing[k][0]), 3)):
+            stage, params = missing[key]
+            self._awaited[key] = (stage, params, self._reference.post(stage, **params))
+        self._reference.child.send({"stage": answer.END})
+        if not self.beside:
+            self.settle()
+
+    def settle(self, wanted: str | None = None) -> None:
+        """Takes the reference's answers to disk, up to the `wanted` one; its process ends with the last."""
+        while self._awaited and (wanted is None or wanted in self._awaited):
+            key = next(iter(self._awaited))
+            stage, params, number = self._awaited.pop(key)
             text = f"reference: {stage} {params.get('width', '')}".rstrip()
-            self.progress(number, len(missing), "recordings", text)
+            self.progress(number, number + 1 + len(self._awaited), "recordings", text)
             try:
-                arrays, meta, _ = self._ask_reference(stage, params)
+                arrays, meta, _ = self._reference.take(number, REFERENCE_LIMIT)
+            except Unanswered:
+                self._broken[key] = self._reference.lost
+                continue
             except Failure as failure:
                 if failure.kind == "user":
                     raise
-                self._broken[_request(stage, params)] = failure
+                self._broken[key] = failure
                 continue
             path = self._path(stage, params)
             path.parent.mkdir(parents=True, exist_ok=True)
             states.save(path, arrays, meta)
-        if self._reference is not None:
-            self._reference.close()
-            self._reference.child.stop()
-            self._reference = None
+        if not self._awaited:
+            self._stop_reference()
 
     def reference(self, stage: str, **params: Any) -> tuple[Arrays, dict[str, Any]]:
-        broken = self._broken.get(_request(stage, params))
-        if broken is not None:
-            raise broken
+        request = _request(stage, params)
+        self.settle(request)
+        if request in self._broken:
+            raise self._broken[request]
         path = self._path(stage, params)
         try:
             return states.load(path, 1 << 34)
@@ -130,18 +149,23 @@ class Case:
         digest = hashlib.sha256(_request(stage, params).encode()).hexdigest()[:20]
         return self.states_dir / f"{stage}-{digest}.bin"
 
-    def _ask_reference(self, stage: str, params: dict[str, Any]) -> Any:
-        if self._reference is None:
-            job = {
-                "role": "battery_reference",
-                "folder": str(self.checkpoint.folder),
-                "dtype": self.checkpoint.dtype,
-                "float32": self.float32,
-                "remote_code": self.remote_code,
-            }
-            out = self.run.run_dir / "reference" / self.variant.slug
-            self._reference = StageChild(self.run, job, out, "reference")
-        return self._reference.ask(stage, REFERENCE_LIMIT, **params)
+    def _start_reference(self) -> None:
+        job = {
+            "role": "battery_reference",
+            "folder": str(self.checkpoint.folder),
+            "dtype": self.checkpoint.dtype,
+            "float32": self.float32,
+            "remote_code": self.remote_code,
+            "beside": self.beside,
+        }
+        out = self.run.run_dir / "reference" / self.variant.slug
+        self._reference = StageChild(self.run, job, out, "reference")
+
+    def _stop_reference(self) -> None:
+        if self._reference is not None:
+            self._reference.close()
+            self._reference.child.stop()
+            self._reference = None
 
     # The port.
 
@@ -149,6 +173,8 @@ class Case:
         """Raises `PortFault`. A lost process is replaced; what did not load is not tried again."""
         if self._unloadable is not None:
             raise self._unloadable
+        if stage in ALONE:
+            self.settle()
         if self._port is None or self._port.lost is not None:
             self._start_port()
         for name in ("port_isolation", "memory", "shims"):
@@ -189,12 +215,16 @@ class Case:
             "bytes": self.checkpoint.bytes,
             "device": self.run.params.get("device"),
         }
-        self.close()
+        self._stop_port()
         self._loaded = False
         out = self.run.run_dir / "port" / self.variant.slug
         self._port = StageChild(self.run, job, out, "port")
 
     def close(self) -> None:
+        self._stop_reference()
+        self._stop_port()
+
+    def _stop_port(self) -> None:
         if self._port is not None:
             self._port.close()
             self._port.child.stop()

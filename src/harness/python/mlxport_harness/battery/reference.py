@@ -28,7 +28,7 @@ def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
     import torch
 
     torch.manual_seed(0)
-    torch.set_num_threads(threads())
+    torch.set_num_threads(1 if job["beside"] else threads())
     torch.set_grad_enabled(False)
     emit({"ready": True})
     reference = Reference(Path(job["folder"]), job["dtype"], job["float32"], job["remote_code"])
