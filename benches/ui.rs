@@ -7,8 +7,15 @@
 #[path = "../tests/it/support/pty.rs"]
 mod pty;
 
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/it/support/sse.rs"]
+mod sse;
+
 #[path = "ui/configs.rs"]
 mod configs;
+
+#[path = "ui/live.rs"]
+mod live;
 
 #[path = "ui/stream.rs"]
 mod stream;
@@ -33,6 +40,7 @@ fn main() {
     println!("memory: {:.0} MB resident", resident(pty.pid()));
     configs::run();
     stream::run();
+    live::run();
 }
 
 fn ready(home: &Path) -> Pty {

@@ -54,6 +54,7 @@ impl ToolServices {
             model_type: self.model_type.clone(),
             results: self.settings.home.value.results(),
             lessons: self.settings.home.value.root().join(LESSONS),
+            prompts: self.settings.home.value.root().join("prompts"),
             services: Arc::new(self),
         };
         // It looks through the transformers package: off the screen's threads.

@@ -1,8 +1,9 @@
 //! `debug_checklist`: what to look at, in order, chosen by the module that diverges and the checks that failed. The texts are
-//! prompts/debug; which apply is decided here, from a stored run.
+//! prompts/debug, and the person's own of the same place in the data folder; which apply is decided here, from a stored run.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use include_dir::{Dir, include_dir};
@@ -14,8 +15,13 @@ use super::def::{Class, Desk, Told, ToolDef, Work};
 use super::error::ToolError;
 use super::{args, bound, runs, told};
 use crate::harness::data::{RunResult, Verdict};
+use crate::util::fs::read_text;
+use crate::util::text::one_line;
 
 pub const NAME: &str = "debug_checklist";
+
+/// Characters of one list.
+const LONGEST: usize = 2000;
 
 static TEXTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts/debug");
 
@@ -46,7 +52,7 @@ pub const DEF: ToolDef = ToolDef {
 #[serde(deny_unknown_fields)]
 struct Head {
     title: String,
-    #[serde(rename = "source")]
+    #[serde(rename = "source", default)]
     _source: String,
     #[serde(default)]
     always: bool,
@@ -64,20 +70,56 @@ struct Head {
     passes: bool,
 }
 
-static LISTS: LazyLock<Vec<(Head, &'static str)>> = LazyLock::new(|| {
+/// A list: its file's name, what calls for it, what it says.
+struct List {
+    name: String,
+    head: Head,
+    text: String,
+}
+
+static LISTS: LazyLock<Vec<List>> = LazyLock::new(|| {
     let mut files: Vec<_> = TEXTS.files().collect();
     files.sort_by_key(|file| file.path());
     let parsed = files.into_iter().filter_map(|file| {
-        let text = file.contents_utf8()?.strip_prefix("+++")?;
-        let (head, body) = text.split_once("\n+++")?;
-        Some((toml::from_str::<Head>(head).ok()?, body.trim()))
+        let name = file.path().file_stem()?.to_string_lossy().into_owned();
+        parse(&name, file.contents_utf8()?).ok()
     });
     parsed.collect()
 });
 
+fn parse(name: &str, text: &str) -> Result<List, String> {
+    let rest = text.trim_start().strip_prefix("+++").ok_or("it does not begin with +++")?;
+    let (head, body) = rest.split_once("\n+++").ok_or("its head has no closing +++")?;
+    let head: Head = toml::from_str(head).map_err(|error| error.message().to_string())?;
+    let (text, length) = (body.trim().to_string(), body.trim().chars().count());
+    match (1..=LONGEST).contains(&length) {
+        true => Ok(List { name: name.into(), head, text }),
+        false => Err(format!("its text has {length} characters; 1 to {LONGEST} are allowed")),
+    }
+}
+
+/// Reads the person's own lists, by name: one of ours is replaced, another is added. What is no list is told, and ours
+/// stands.
+fn own(folder: &Path) -> (Vec<List>, Vec<String>) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|ending| ending == "md")).collect();
+    files.sort();
+    let (mut lists, mut wrong) = (Vec::new(), Vec::new());
+    for path in files {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let text = read_text(&path).map_err(|error| error.to_string());
+        match text.and_then(|text| parse(&name, &text)) {
+            Ok(list) => lists.push(list),
+            Err(what) => wrong.push(bound::line(&one_line(&format!("{}: {what}", path.display())))),
+        }
+    }
+    (lists, wrong)
+}
+
 /// Gives all lists: title and text.
 pub fn all() -> Vec<(&'static str, &'static str)> {
-    LISTS.iter().map(|(head, text)| (head.title.as_str(), *text)).collect()
+    LISTS.iter().map(|list| (list.head.title.as_str(), list.text.as_str())).collect()
 }
 
 /// What a run says that decides.
@@ -125,9 +167,11 @@ fn read(arguments: Value, desk: &Desk, _: &CancellationToken) -> Result<Told, To
     let Args { run } = args::typed(NAME, arguments)?;
     let run = runs::find(NAME, run.as_deref().unwrap_or("last"), desk)?;
     let case = Case::of(&run.result);
-    let mut chosen: Vec<(usize, &Head, &str)> =
-        LISTS.iter().filter_map(|(head, text)| Some((case.rank(head)?, head, *text))).collect();
-    chosen.sort_by_key(|(rank, ..)| *rank);
+    let (own, wrong) = own(&desk.prompts.join("debug"));
+    let ours = LISTS.iter().filter(|list| !own.iter().any(|other| other.name == list.name));
+    let mut chosen: Vec<(usize, &List)> =
+        ours.chain(&own).filter_map(|list| Some((case.rank(&list.head)?, list))).collect();
+    chosen.sort_by_key(|(rank, _)| *rank);
     let mut text = format!("verdict: {} (run {})\n", run.result.verdict.name(), run.result.run_id);
     if let Some(stale) = runs::stale(&run, desk) {
         let _ = writeln!(text, "{stale}; run check_twin again before you trust it");
@@ -139,12 +183,15 @@ fn read(arguments: Value, desk: &Desk, _: &CancellationToken) -> Result<Told, To
     if let Some(place) = run.result.first_divergence() {
         told::divergence(&mut text, place, desk);
     }
-    for (_, head, list) in &chosen {
-        let _ = write!(text, "\n## {}\n\n{list}\n", head.title);
+    for (_, list) in &chosen {
+        let _ = write!(text, "\n## {}\n\n{}\n", list.head.title, list.text);
+    }
+    for wrong in &wrong {
+        let _ = write!(text, "\nA list of the person's own is not used; tell them: {wrong}\n");
     }
     let summary = format!(
         "checklist: {}",
-        chosen.iter().map(|(_, head, _)| head.title.as_str()).collect::<Vec<_>>().join("; ")
+        chosen.iter().map(|(_, list)| list.head.title.as_str()).collect::<Vec<_>>().join("; ")
     );
     Ok((text, summary))
 }
@@ -156,8 +203,10 @@ mod tests {
     fn titles(failed: &[&'static str], module: &str, raised: bool) -> Vec<&'static str> {
         let modules = module.split('.').map(str::to_string).collect();
         let case = Case { failed: failed.iter().copied().collect(), modules, raised };
-        let mut chosen: Vec<_> =
-            LISTS.iter().filter_map(|(head, _)| Some((case.rank(head)?, head.title.as_str()))).collect();
+        let mut chosen: Vec<_> = LISTS
+            .iter()
+            .filter_map(|list| Some((case.rank(&list.head)?, list.head.title.as_str())))
+            .collect();
         chosen.sort_by_key(|(rank, _)| *rank);
         chosen.into_iter().map(|(_, title)| title).collect()
     }
@@ -168,15 +217,30 @@ mod tests {
         let called = |head: &Head| {
             head.always || head.errors || head.passes || !head.modules.is_empty() || !head.checks.is_empty()
         };
-        assert!(LISTS.iter().all(|(head, text)| called(head) && !text.is_empty() && text.len() < 2000));
+        assert!(LISTS.iter().all(|list| called(&list.head)));
         let known: Vec<&str> =
             crate::harness::data::plan::list().iter().map(|check| check.id.name()).collect();
-        let named = LISTS.iter().flat_map(|(head, _)| &head.checks);
+        let named = LISTS.iter().flat_map(|list| &list.head.checks);
         assert!(
             named.clone().all(|check| known.contains(&check.as_str())),
             "{:?}",
             named.collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn a_list_of_the_persons_own_must_be_one() {
+        let list = parse("mine", "+++\ntitle = \"Mine\"\nalways = true\n+++\nLook twice.\n").expect("a list");
+        assert_eq!((list.head.title.as_str(), list.text.as_str()), ("Mine", "Look twice."));
+        for (text, why) in [
+            ("Look twice.", "it does not begin with +++"),
+            ("+++\ntitle = \"Mine\"", "no closing +++"),
+            ("+++\ntitel = \"Mine\"\n+++\nLook.", "unknown field `titel`"),
+            ("+++\ntitle = \"Mine\"\n+++\n", "its text has 0 characters"),
+        ] {
+            let said = parse("mine", text).err().expect("no list");
+            assert!(said.contains(why), "{said}");
+        }
     }
 
     #[test]

@@ -92,6 +92,8 @@ pub struct Desk {
     pub results: PathBuf,
     /// The person's ledger of lessons.
     pub lessons: PathBuf,
+    /// The folder of the person's own prompts.
+    pub prompts: PathBuf,
     pub services: Arc<dyn Services>,
 }
 

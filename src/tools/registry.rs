@@ -32,6 +32,8 @@ pub struct ToolContext {
     pub results: PathBuf,
     /// The person's ledger of lessons.
     pub lessons: PathBuf,
+    /// The folder of the person's own prompts.
+    pub prompts: PathBuf,
     pub services: Arc<dyn Services>,
 }
 
@@ -51,8 +53,8 @@ impl Registry {
         let roots = Roots::new(&context.transformers, &context.checkout)?;
         let writable = Writable::new(&context.model_type)?;
         let folders = list_sources::reference_folders(roots.transformers(), &context.model_type);
-        let ToolContext { model_type, results, lessons, services, .. } = context;
-        let desk = Desk { roots, writable, folders, model_type, results, lessons, services };
+        let ToolContext { model_type, results, lessons, prompts, services, .. } = context;
+        let desk = Desk { roots, writable, folders, model_type, results, lessons, prompts, services };
         Ok(Self { desk: Arc::new(desk) })
     }
 

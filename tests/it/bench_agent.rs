@@ -250,6 +250,7 @@ async fn no_tool_reads_a_hidden_port_and_each_reads_it_where_it_is_not_hidden() 
             model_type: TYPE.into(),
             results: folder.path().join("results"),
             lessons: folder.path().join("lessons.md"),
+            prompts: folder.path().join("prompts"),
             services: Arc::new(NoServices),
         })
         .expect("tools")

@@ -64,8 +64,9 @@ impl Room {
             transformers: workspace.transformers_dir.clone(),
             model_type: model_type.to_string(),
             results: folder.join("results"),
-            // The person's own lessons may hold what is to be found out.
+            // The person's own lessons and lists may hold what is to be found out.
             lessons: folder.join("lessons.md"),
+            prompts: folder.join("prompts"),
             services: Arc::new(services),
         };
         let registry =

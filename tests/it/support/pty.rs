@@ -74,7 +74,17 @@ impl Pty {
 
     /// Gives every byte written so far.
     pub fn output(&self) -> Vec<u8> {
-        self.bytes.lock().expect("bytes").clone()
+        self.since(0)
+    }
+
+    /// Gives how many bytes were written so far.
+    pub fn count(&self) -> usize {
+        self.bytes.lock().expect("bytes").len()
+    }
+
+    /// Gives what was written after the first bytes.
+    pub fn since(&self, from: usize) -> Vec<u8> {
+        self.bytes.lock().expect("bytes")[from..].to_vec()
     }
 
     /// Gives the screen as text.
@@ -97,7 +107,7 @@ impl Pty {
         let start = Instant::now();
         let mut seen = usize::MAX;
         loop {
-            let count = self.bytes.lock().expect("bytes").len();
+            let count = self.count();
             if count != seen && condition(&self.screen()) {
                 return;
             }
@@ -109,12 +119,12 @@ impl Pty {
 
     /// Waits until nothing has been written for a while; gives the bytes so far.
     pub fn settle(&self) -> usize {
-        let mut count = self.bytes.lock().expect("bytes").len();
+        let mut count = self.count();
         let mut since = Instant::now();
         let start = Instant::now();
         while since.elapsed() < Duration::from_millis(400) && start.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(20));
-            let now = self.bytes.lock().expect("bytes").len();
+            let now = self.count();
             if now != count {
                 (count, since) = (now, Instant::now());
             }

@@ -224,6 +224,7 @@ fn place_for(model_type: &str) -> Place {
         model_type: model_type.into(),
         results: root.join("results"),
         lessons: root.join("lessons.md"),
+        prompts: root.join("prompts"),
         services: fake.clone(),
     };
     let registry = Registry::new(context).expect("a registry");

@@ -101,6 +101,7 @@ fn a_model_type_that_is_no_file_name_has_no_tools() {
             model_type: model_type.into(),
             results: place.folder.path().join("results"),
             lessons: place.folder.path().join("lessons.md"),
+            prompts: place.folder.path().join("prompts"),
             services: place.fake.clone(),
         };
         assert!(Registry::new(context).is_err(), "{model_type:?}");

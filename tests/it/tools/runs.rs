@@ -144,6 +144,21 @@ fn the_checklist_follows_from_what_failed() {
     assert!(!text.contains("## Attention diverges"), "{text}");
     let clean = place.done("debug_checklist", json!({}));
     assert!(clean.contains("## Nothing diverges") && !clean.contains("## Where to begin"), "{clean}");
+    // The person's own list of the same name stands for ours; a new one is added; a broken one is named.
+    let folder = place.folder.path().join("prompts/debug");
+    std::fs::create_dir_all(&folder).unwrap();
+    let list = |name: &str, text: &str| write(&folder.join(name), text);
+    list("mlp.md", "+++\ntitle = \"My MLP\"\nmodules = [\"mlp\"]\n+++\nLook at the gate.\n");
+    list("mine.md", "+++\ntitle = \"Mine\"\nchecks = [\"exact\"]\n+++\nLook twice.\n");
+    let text = place.done("debug_checklist", json!({"run": "last-1"}));
+    assert!(text.contains("## My MLP\n\nLook at the gate.\n") && text.contains("## Mine"), "{text}");
+    assert!(!text.contains("## The MLP diverges"), "{text}");
+    list("mine.md", "Look twice.\n");
+    let text = place.done("debug_checklist", json!({"run": "last-1"}));
+    assert!(
+        text.contains("debug/mine.md: it does not begin with +++") && text.contains("## My MLP"),
+        "{text}"
+    );
     let none = place_for("gemma3_text");
     assert!(none.failed("debug_checklist", json!({})).contains("gemma3_text has 0 runs"));
 }
