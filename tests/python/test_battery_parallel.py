@@ -43,15 +43,35 @@ def test_bit_for_bit(kind, rows, inner, columns):
     assert [a.dtype for a in cut] == [kind] * 3
 
 
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize(("rows", "columns"), [(84, 640), (1, 777), (3, 64)])
+def test_quantized_bit_for_bit(bits, rows, columns):
+    layer = nn.QuantizedLinear.from_linear(nn.Linear(128, columns), 64, bits)
+    layer.set_dtype(mx.bfloat16)
+    x = normal(2, rows, 128)
+    other = mx.quantized_matmul(
+        x[..., :64], *mx.quantize(normal(64, 640), 64, bits), transpose=False, bits=bits
+    )
+    whole = [layer(x), other]
+    mx.eval(whole)
+    with parallel.products():
+        cut = [
+            layer(x),
+            mx.quantized_matmul(x[..., :64], *mx.quantize(normal(64, 640), 64, bits), False, 64, bits),
+        ]
+        mx.eval(cut)
+    assert [bool(mx.array_equal(a, b)) for a, b in zip(whole, cut, strict=True)] == [True] * 2
+
+
 def test_products_are_cut_only_where_it_pays(monkeypatch):
     cuts = []
     real = parallel._blocks
-    monkeypatch.setattr(parallel, "_blocks", lambda b: cuts.append(b.shape) or real(b))
+    monkeypatch.setattr(parallel, "_blocks", lambda columns: cuts.append(columns) or real(columns))
     before = mx.matmul, mx.addmm, mx.array.__matmul__
     with parallel.products():
         mx.eval(normal(1, 84, 64) @ normal(64, 640), normal(1, 1, 64) @ normal(64, 640))
         mx.eval(normal(2, 84, 64) @ normal(2, 64, 640), normal(84, 64) @ normal(64))
-    assert cuts == [(64, 640)]
+    assert cuts == [640]
     assert (mx.matmul, mx.addmm, mx.array.__matmul__) == before
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlxport_harness.battery import parallel
 from mlxport_harness.battery.capture import untap
 from mlxport_harness.battery.widen import parameters
 from mlxport_harness.port.taps import Taps
@@ -14,7 +15,8 @@ def flow(model: Any) -> dict[str, Any]:
     import mlx.core as mx
 
     taps = Taps(model)
-    logits = taps.run(model, mx.array([[1]]))
+    with parallel.products():
+        logits = taps.run(model, mx.array([[1]]))
     mx.eval(logits)
     untap(model)
     layers = {id(layer) for layer in getattr(model, "layers", [])}

@@ -18,26 +18,41 @@ MOST = 8
 
 @contextlib.contextmanager
 def products() -> Any:
-    """Within: `@`, `mx.matmul` and `mx.addmm` of many rows with a weight. Elsewhere than Linux, nothing."""
+    """Within: products of many rows with a weight, and of any with a quantized one. Off Linux, nothing."""
     import mlx.core as mx
 
     if sys.platform != "linux" or mx.default_device() != mx.Device(mx.cpu) or len(_streams()) < 2:
         yield
         return
-    real = {(mx.array, "__matmul__"): mx.array.__matmul__, (mx, "matmul"): mx.matmul, (mx, "addmm"): mx.addmm}
-    plain, adding = mx.matmul, mx.addmm
+    places = [(mx.array, "__matmul__"), (mx, "matmul"), (mx, "addmm"), (mx, "quantized_matmul")]
+    real = {(owner, name): getattr(owner, name) for owner, name in places}
+    plain, adding, quantized = mx.matmul, mx.addmm, mx.quantized_matmul
 
     def matmul(a: Any, b: Any, **options: Any) -> Any:
         if options or not _worth(a, b):
             return plain(a, b, **options)
-        return mx.concatenate([plain(a, b[:, one], stream=s) for one, s in _blocks(b)], axis=-1)
+        cuts = _blocks(b.shape[1])
+        return mx.concatenate([plain(a, b[:, one], stream=s) for one, s in cuts], axis=-1)
 
     def addmm(c: Any, a: Any, b: Any, *args: Any, **options: Any) -> Any:
         if args or options or not _worth(a, b) or c.shape != b.shape[1:]:
             return adding(c, a, b, *args, **options)
-        return mx.concatenate([adding(c[one], a, b[:, one], stream=s) for one, s in _blocks(b)], axis=-1)
+        cuts = _blocks(b.shape[1])
+        return mx.concatenate([adding(c[one], a, b[:, one], stream=s) for one, s in cuts], axis=-1)
+
+    def quantized_matmul(x: Any, w: Any, scales: Any, biases: Any = None, *args: Any, **options: Any) -> Any:
+        """Of any number of rows: unpacking the weight is most of it."""
+        turned = not args and options.get("transpose", True) and "stream" not in options
+        if not turned or w.ndim != 2 or w.shape[0] < len(_streams()) * COLUMNS:
+            return quantized(x, w, scales, biases, *args, **options)
+        parts = []
+        for one, stream in _blocks(w.shape[0]):
+            some = None if biases is None else biases[one]
+            parts.append(quantized(x, w[one], scales[one], some, stream=stream, **options))
+        return mx.concatenate(parts, axis=-1)
 
     mx.array.__matmul__, mx.matmul, mx.addmm = (lambda a, b: matmul(a, b)), matmul, addmm
+    mx.quantized_matmul = quantized_matmul
     try:
         yield
     finally:
@@ -53,8 +68,8 @@ def _worth(a: Any, b: Any) -> bool:
     return a.size >= ROWS * a.shape[-1] and b.shape[1] >= len(_streams()) * COLUMNS
 
 
-def _blocks(b: Any) -> list[tuple[slice, Any]]:
-    streams, columns = _streams(), b.shape[1]
+def _blocks(columns: int) -> list[tuple[slice, Any]]:
+    streams = _streams()
     size = -(-columns // (len(streams) * COLUMNS)) * COLUMNS
     cuts = range(0, columns, size)
     return [(slice(at, min(at + size, columns)), s) for at, s in zip(cuts, streams, strict=False)]

@@ -167,7 +167,8 @@ class Port:
 
         if self._quantized is not None and bits == self._quantized[1]:
             model, ids = self._quantized[0], self.tokenizer.encode(text)
-            logits = model(mx.array([ids]))
+            with parallel.products():
+                logits = model(mx.array([ids]))
             return _arrays(ids, logits), flow.flow(model)
         from mlx.utils import tree_flatten, tree_unflatten
         from mlx_lm.utils import compute_bits_per_weight, quantize_model
@@ -177,7 +178,8 @@ class Port:
         with contextlib.redirect_stdout(io.StringIO()):
             quantize_model(model, dict(self.config), None, bits)
         try:
-            logits = model(mx.array([ids]))
+            with parallel.products():
+                logits = model(mx.array([ids]))
             mx.eval(logits)
             meta = flow.flow(model) | {"bits_per_weight": compute_bits_per_weight(model)}
         finally:
