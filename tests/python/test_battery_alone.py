@@ -42,12 +42,11 @@ def python(*words: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize("strategy", ["fork", "spare"])
-def test_it_finds_what_a_warm_worker_finds(worker, checkpoint, tmp_path, strategy):
+def test_it_finds_what_a_warm_worker_finds(worker, checkpoint, tmp_path):
     target = {"checkpoint": str(checkpoint), "port_path": None}
     params = {"out": str(tmp_path / "warm"), "tests": TESTS}
     warm = worker.run(None, check="battery", target=target, params=params, timeout_s=240)[-1]["result"]
-    words = ["--tests", ",".join(TESTS), "--out", str(tmp_path / "alone"), "--strategy", strategy]
+    words = ["--tests", ",".join(TESTS), "--out", str(tmp_path / "alone")]
     done = python("-m", "mlxport_harness", "check", "battery", str(checkpoint), *words, "--json")
     alone = json.loads(done.stdout)
     assert [(c["id"], c["verdict"]) for c in alone["checks"]] == [(t, "pass") for t in TESTS], done.stderr
