@@ -8,6 +8,7 @@ all eight, both ways; upstream's five are not run twice for it.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import sys
@@ -85,6 +86,7 @@ def bench(options: argparse.Namespace) -> dict[str, Any]:
         "parameters": checkpoint.parameters,
         "bytes": checkpoint.bytes,
         "upstream": upstream.how,
+        "compiled": _compiled(),
         "max_tokens": tokens,
         "load_average": os.getloadavg()[0],
         "cpus": os.cpu_count(),
@@ -143,7 +145,11 @@ def _ratios(rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _lines(found: dict[str, Any]) -> list[str]:
     head = f"{'':36}{'seconds':>10}{'cpu s':>10}{'GB read':>10}{'GB peak':>10}"
-    lines = [f"{found['checkpoint']}: upstream's scripts {found['upstream']}", head]
+    libraries = "compiled" if found["compiled"] else "not compiled: every process compiles what it imports"
+    lines = [
+        f"{found['checkpoint']}: upstream's scripts {found['upstream']}; libraries {libraries}",
+        head,
+    ]
     for row in [*found["rows"], *found["each"]]:
         name = row["name"] if len(row["tests"]) > 1 else f"  upstream's {row['name']}"
         lines.append(
@@ -158,6 +164,12 @@ def _lines(found: dict[str, Any]) -> list[str]:
         goal = "" if one["goal"] is None else f" (goal {one['goal']:g}{word})"
         lines.append(f"{one['name']}, {one['of']}: {one['ratio']:.2f} of upstream's{goal}")
     return lines
+
+
+def _compiled() -> bool:
+    """Whether the environment has bytecode, as `mlxport setup` makes it; else imports are most of a run."""
+    found = importlib.util.find_spec("transformers")
+    return found is not None and Path(importlib.util.cache_from_source(str(found.origin))).is_file()
 
 
 def _say(text: str) -> None:
