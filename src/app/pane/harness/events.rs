@@ -59,9 +59,9 @@ impl State {
             let run_id = run.result.run_id.clone();
             self.put(Row { record, run_id, port_sha256: sha.clone(), mark: Mark::Fresh });
         }
+        self.remember(&run.result, (run.seconds, None, evidence), sha);
         self.settle();
         self.selected = 0;
-        self.remember(&run.result, (run.seconds, None, evidence), sha);
         if evidence == Evidence::Current {
             ctx.facts.verdict = Some(verdict(&run.result));
         }
@@ -111,11 +111,11 @@ impl State {
             let run_id = result.run_id.clone();
             self.put(Row { record, run_id, port_sha256: sha.clone(), mark: Mark::Fresh });
         }
-        self.drop_pending();
-        self.settle();
+        self.drop_pending(&result.run_id, &result.variant);
         let latency = saved.map(|saved| ctx.now.saturating_sub(saved));
         self.say(&format!("run {} ended: {}", result.run_id, result.verdict.name()), ctx);
         self.remember(&result, (seconds, latency, Evidence::Current), sha);
+        self.settle();
         self.run = Some(Box::new(self.stored(&result, seconds, ctx)));
         ctx.facts.verdict = Some(verdict(&result));
         ctx.post(PaneMsg::Chat(chat::Msg::Checked(Box::new(result.clone()))));
@@ -143,7 +143,8 @@ impl State {
 
     /// Tells the source pane which module to mark, or that nothing diverges.
     fn mark_source(&self, ctx: &mut Ctx<'_>) {
-        let place = self.rows.iter().find_map(|row| row.record.first_divergence.as_ref()).cloned();
+        let mut rows = self.rows.iter().filter(|row| row.is_of_this_port());
+        let place = rows.find_map(|row| row.record.first_divergence.as_ref()).cloned();
         ctx.post(PaneMsg::Source(match place {
             Some(place) => {
                 source::Msg::Diverges { module: place.module, reference: place.reference, port: place.port }

@@ -12,6 +12,8 @@ pub enum Mark {
     Pending,
     /// Of an earlier state of the port.
     Older,
+    /// Of a variant that the last run did not work on; the port is the same.
+    Aside,
 }
 
 /// A row of the pane.
@@ -21,6 +23,19 @@ pub struct Row {
     pub run_id: String,
     pub port_sha256: Option<String>,
     pub mark: Mark,
+}
+
+impl Row {
+    /// Whether its word is of the port as it is.
+    pub fn is_of_this_port(&self) -> bool {
+        matches!(self.mark, Mark::Fresh | Mark::Aside)
+    }
+
+    /// Whether it is of a variant that a run of these did not work on.
+    fn is_aside(&self, run_id: &str, variants: &str) -> bool {
+        let own = self.record.variant.as_deref();
+        self.run_id != run_id && own.is_some_and(|own| !variants.split(", ").any(|name| name == own))
+    }
 }
 
 impl State {
@@ -52,17 +67,23 @@ impl State {
         self.sort(chosen);
     }
 
-    /// Drops the rows of the run's checks that it did not give again: another twin, another config.
-    pub(super) fn drop_pending(&mut self) {
+    /// Drops the rows of the run's checks that it did not give again: another twin of a variant that it worked on. What is
+    /// known of other variants stays: a run without them says nothing of them.
+    pub(super) fn drop_pending(&mut self, run_id: &str, variants: &str) {
         let chosen = self.current().map(|row| row.record.clone());
-        self.rows.retain(|row| row.mark != Mark::Pending);
+        self.rows.retain(|row| row.mark != Mark::Pending || row.is_aside(run_id, variants));
         self.sort(chosen);
     }
 
-    /// Marks what no run works on any more, and what is not of the last port.
+    /// Marks what no run works on any more, and what is not of the last port or not of its last run.
     pub(super) fn settle(&mut self) {
+        let last = self.last.as_ref().map(|last| (last.run_id.as_str(), last.variant.as_str()));
         for row in &mut self.rows {
-            row.mark = if row.port_sha256 == self.sha { Mark::Fresh } else { Mark::Older };
+            row.mark = match last {
+                _ if row.port_sha256 != self.sha => Mark::Older,
+                Some((run_id, variants)) if row.is_aside(run_id, variants) => Mark::Aside,
+                _ => Mark::Fresh,
+            };
         }
     }
 

@@ -145,6 +145,44 @@ fn a_run_marks_its_rows_and_drops_those_it_did_not_give_again() {
     assert_eq!(shown(&app), ["✓ exact std 0.05 Fresh", "✓ dtype bf16 Fresh"]);
 }
 
+fn of_variant(name: &str, record: CheckRecord) -> CheckRecord {
+    CheckRecord { variant: Some(name.into()), ..record }
+}
+
+#[test]
+fn a_run_without_the_variants_keeps_what_is_known_of_them_and_says_from_when() {
+    let mut app = bench();
+    press(&mut app, 0, 'r');
+    let exact = |variant, verdict| of_variant(variant, record(CheckId::EXACT, "std 1.0", verdict));
+    let both = vec![exact("defaults", CheckVerdict::Fail), exact("8B", CheckVerdict::Fail)];
+    let both = RunResult { variant: "defaults, 8B".into(), ..result("r1", Verdict::Fail, both) };
+    play(&mut app, (2, 0, 100), "a", both);
+    press(&mut app, 200, 'r');
+    let pass = record(CheckId::EXACT, "std 1.0", CheckVerdict::Pass);
+    play(&mut app, (3, 200, 300), "a", result("r2", Verdict::Pass, vec![pass.clone()]));
+    // The row of the variant that was run goes with its new word; the other one stays, of its own run.
+    let known = |app: &App| {
+        let row = |row: &Row| (row.record.variant.clone(), row.run_id.clone(), row.mark);
+        app.panes.harness.rows.iter().map(row).collect::<Vec<_>>()
+    };
+    let other = |mark| (Some("8B".to_string()), "r1".to_string(), mark);
+    assert_eq!(known(&app), [other(Mark::Aside), (None, "r2".into(), Mark::Fresh)]);
+    // Of another port it is older.
+    press(&mut app, 400, 'r');
+    play(&mut app, (4, 400, 500), "b", result("r3", Verdict::Pass, vec![pass]));
+    assert_eq!(known(&app), [other(Mark::Older), (None, "r3".into(), Mark::Fresh)]);
+    // A run of that variant alone replaces it.
+    press(&mut app, 600, 'r');
+    let eight = record(CheckId::EXACT, "std 1.0", CheckVerdict::Pass);
+    play(
+        &mut app,
+        (5, 600, 700),
+        "b",
+        RunResult { variant: "8B".into(), ..result("r4", Verdict::Pass, vec![eight]) },
+    );
+    assert_eq!(known(&app), [(None, "r4".into(), Mark::Fresh)]);
+}
+
 #[test]
 fn going_to_the_divergence_moves_the_sources_and_the_focus() {
     let mut app = bench();

@@ -22,6 +22,9 @@ pub fn lines(state: &State, area: Rect, theme: &Theme) -> Vec<Line<'static>> {
     }
     if let Some(row) = state.current() {
         page.record(row);
+        if state.last.as_ref().is_some_and(|last| last.run_id != row.run_id) {
+            page.pair("as of", &format!("run {}; below is the last run", row.run_id));
+        }
     }
     if let Some(last) = &state.last {
         page.run(last);

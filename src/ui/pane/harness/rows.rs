@@ -50,14 +50,17 @@ fn one(
     let record = &row.record;
     let (sign, sign_style) = match row.mark {
         Mark::Pending => ("…", theme.running),
-        Mark::Fresh | Mark::Older => (record.verdict.sign(), style(record.verdict, theme)),
+        Mark::Fresh | Mark::Older | Mark::Aside => (record.verdict.sign(), style(record.verdict, theme)),
     };
     let base = if row.mark == Mark::Fresh { Style::default() } else { theme.dim };
     let mut spans =
         vec![Span::styled(format!(" {sign} "), sign_style), Span::styled(head(record, wide), base)];
     let right = match (row.mark, elapsed) {
         (Mark::Pending, Some(elapsed)) => format!("running {elapsed} "),
+        // The row of a variant that the last run left out: whose word it is matters more than how long it took.
+        (Mark::Older, _) if record.variant.is_some() => format!("earlier port, {} ", run(row)),
         (Mark::Older, _) => "earlier port ".into(),
+        (Mark::Aside, _) => format!("as of {} ", run(row)),
         _ => format!("{:.2} s ", record.seconds),
     };
     let used: usize = spans.iter().map(Span::width).sum();
@@ -68,6 +71,12 @@ fn one(
     spans.push(Span::raw(" ".repeat(gap)));
     spans.push(Span::styled(right, theme.dim));
     Line::from(spans)
+}
+
+/// Names the run of a row, short.
+fn run(row: &Row) -> String {
+    let id = row.run_id.rsplit('-').next().unwrap_or_default();
+    format!("run {}", truncate(&one_line(id), 12))
 }
 
 /// Gives the columns that the longest name and the longest variant with its twin need.

@@ -117,6 +117,29 @@ fn the_log_shows_its_end() {
 }
 
 #[test]
+fn a_variant_that_the_last_run_left_out_stays_with_its_run() {
+    for (width, height, name) in [(80, 24, "aside_80"), (200, 60, "aside_200")] {
+        let mut app = bench(width, height);
+        let mut result: RunResult = serde_json::from_str(RUN).expect("a stored run");
+        result.checks.iter_mut().for_each(|check| check.variant = Some("AFM-4.5B".into()));
+        result.variant = "AFM-4.5B, Base".into();
+        started(&mut app, &result);
+        let event = Event::Finished { result: Box::new(result), seconds: 0.11 };
+        post(&mut app, 900, Msg::Event(Box::new(event)));
+        let mut result: RunResult = serde_json::from_str(RUN).expect("a stored run");
+        result.run_id = "20261124T000000-later1".into();
+        for check in &mut result.checks {
+            check.verdict = crate::harness::data::CheckVerdict::Pass;
+            check.first_divergence = None;
+        }
+        started(&mut app, &result);
+        let event = Event::Finished { result: Box::new(result), seconds: 0.11 };
+        post(&mut app, 1_120, Msg::Event(Box::new(event)));
+        insta::assert_snapshot!(name, screen(&app));
+    }
+}
+
+#[test]
 fn nothing_breaks_at_any_size() {
     for width in 38..90 {
         for height in [9, 10, 12, 24] {
