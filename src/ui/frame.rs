@@ -28,40 +28,24 @@ pub fn too_small(frame: &mut Frame<'_>, theme: &Theme) {
 
 /// Draws the line at the top: what is ported on the left, what runs and answers on the right.
 pub fn status(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
-    let facts = &state.facts;
-    let mut left = vec!["mlxport".to_string()];
-    left.extend(facts.model_type.clone());
-    left.extend(facts.workspace.as_ref().map(|workspace| workspace.branch.clone()));
-    let mut right = Vec::new();
-    if let Some(demo) = &facts.demo {
-        right.push(format!("recorded session {}/{}", demo.played, demo.total));
-    }
-    right.push("sandboxed".into());
-    let policy = state.panes.chat.machine.policy();
-    right.push(format!("edits: {}", policy.mode.name()));
-    if !facts.model.model.is_empty() {
-        right.push(facts.model.model.clone());
-    }
-    // Where no limit is known the count matters less than the words that a narrow screen would lose for it.
-    if facts.demo.is_none() || facts.model.context_limit > 0 {
-        right.extend(context(&facts.model));
-    }
-    // Watching is what the program always does; only work that ends is worth a word.
-    let mut running =
-        state.jobs.running().filter(|(_, job)| !matches!(job.kind, JobKind::Watch | JobKind::WatchEdit));
-    right.extend(running.next().map(|(_, job)| format!("… {}", job.title)));
-    right.extend(facts.verdict.as_ref().map(|verdict| format!("{} {}", verdict.glyph, verdict.text)));
-    if facts.ssh {
-        right.push("ssh".into());
-    }
     let width = usize::from(area.width);
-    let left = format!(" {} ", left.join(" · "));
-    // What matters most stands last, so that a narrow screen loses the first words.
-    while right.len() > 1 && left.width() + right.join(" · ").width() + 2 > width {
-        right.remove(0);
+    let (mut left, mut right) = words(state);
+    while side(&left).width() + side(&right).width() > width {
+        let least =
+            left.iter().chain(&right).map(|word| word.keep).min().filter(|keep| *keep < Keep::Verdict);
+        let Some(least) = least else { break };
+        left.retain(|word| word.keep != least);
+        right.retain(|word| word.keep != least);
     }
-    let room = width.saturating_sub(left.width() + 1);
-    let right = format!("{} ", truncate(&right.join(" · "), room));
+    // A name that is too long gives way too.
+    let allowed: usize =
+        right.iter().filter(|word| word.keep == Keep::Always).map(|word| word.text.width() + 3).sum();
+    let left = truncate(&side(&left), width.saturating_sub(allowed));
+    let room = width.saturating_sub(left.width());
+    let right = match side(&right) {
+        right if right.width() > room => format!("{} ", truncate(&right, room.saturating_sub(1))),
+        right => right,
+    };
     let gap = width.saturating_sub(left.width() + right.width());
     let line = Line::from(vec![
         Span::styled(left, theme.bar_key),
@@ -69,6 +53,59 @@ pub fn status(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
         Span::styled(right, theme.bar),
     ]);
     frame.render_widget(line, area);
+}
+
+/// How long a narrow screen keeps a word of the top line: what comes first goes first. What is allowed is never lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Keep {
+    Tokens,
+    Model,
+    Branch,
+    Program,
+    Running,
+    Ssh,
+    Demo,
+    Verdict,
+    Always,
+}
+
+struct Word {
+    keep: Keep,
+    text: String,
+}
+
+fn side(words: &[Word]) -> String {
+    let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    if words.is_empty() { String::new() } else { format!(" {} ", words.join(" · ")) }
+}
+
+/// Gives the words on the left and on the right.
+fn words(state: &State) -> (Vec<Word>, Vec<Word>) {
+    let facts = &state.facts;
+    let word = |keep, text: &str| Word { keep, text: text.to_string() };
+    let mut left = vec![word(Keep::Program, "mlxport")];
+    left.extend(facts.model_type.as_ref().map(|name| word(Keep::Always, name)));
+    left.extend(facts.workspace.as_ref().map(|workspace| word(Keep::Branch, &workspace.branch)));
+    let policy = state.panes.chat.machine.policy();
+    // What is cut, where even the last words do not fit, is the end.
+    let mut right =
+        vec![word(Keep::Always, "sandboxed"), word(Keep::Always, &format!("edits: {}", policy.mode.name()))];
+    let recorded = facts.demo.as_ref().map(|demo| format!("recorded session {}/{}", demo.played, demo.total));
+    right.extend(recorded.map(|text| word(Keep::Demo, &text)));
+    if !facts.model.model.is_empty() {
+        right.push(word(Keep::Model, &facts.model.model));
+    }
+    right.extend(context(&facts.model).map(|text| word(Keep::Tokens, &text)));
+    // Watching is what the program always does; only work that ends is worth a word.
+    let mut running =
+        state.jobs.running().filter(|(_, job)| !matches!(job.kind, JobKind::Watch | JobKind::WatchEdit));
+    right.extend(running.next().map(|(_, job)| word(Keep::Running, &format!("… {}", job.title))));
+    if facts.ssh {
+        right.push(word(Keep::Ssh, "ssh"));
+    }
+    let verdict = facts.verdict.as_ref().map(|verdict| format!("{} {}", verdict.glyph, verdict.text));
+    right.extend(verdict.map(|text| word(Keep::Verdict, &text)));
+    (left, right)
 }
 
 /// Says how full the model's context is; `~` marks what is not the endpoint's own count.
@@ -167,4 +204,49 @@ pub fn empty(frame: &mut Frame<'_>, area: Rect, lines: &[&str], style: Style) {
     let inner = Rect { y: area.y + top, height: area.height - top, ..area };
     let words = Paragraph::new(text).style(style).alignment(Alignment::Center).wrap(Wrap { trim: true });
     frame.render_widget(words, inner);
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    use super::*;
+    use crate::app::facts::{VerdictFacts, WorkspaceFacts};
+
+    fn line(width: u16, state: &State) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, 1)).expect("a test terminal");
+        let theme = Theme::named("mono").expect("a theme");
+        terminal.draw(|frame| status(frame, frame.area(), state, &theme)).expect("drawn");
+        terminal.backend().to_string().lines().next().unwrap_or_default().trim_matches('"').to_string()
+    }
+
+    fn busy() -> State {
+        let mut state = State::default();
+        state.facts.model_type = Some("arcee".into());
+        state.facts.workspace =
+            Some(WorkspaceFacts { branch: "add-arcee".into(), ..WorkspaceFacts::default() });
+        state.facts.model.model = "qwen3-coder-480b".into();
+        (state.facts.model.context_used, state.facts.model.context_limit) = (31_000, 128_000);
+        let text = "exact 2.9e-01 at layers.0.mlp".into();
+        let (name, run_id) = ("fail", "r1".into());
+        state.facts.verdict = Some(VerdictFacts { glyph: '✗', name, pass: false, text, run_id });
+        state
+    }
+
+    #[test]
+    fn the_top_line_loses_tokens_and_names_before_the_verdict_and_never_what_is_allowed() {
+        let state = busy();
+        let words = |width| line(width, &state).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(
+            words(118),
+            "mlxport · arcee · add-arcee sandboxed · edits: ask · qwen3-coder-480b · 31k/128k · ✗ exact 2.9e-01 at layers.0.mlp"
+        );
+        assert_eq!(words(80), "mlxport · arcee sandboxed · edits: ask · ✗ exact 2.9e-01 at layers.0.mlp");
+        assert_eq!(words(60), "arcee sandboxed · edits: ask · ✗ exact 2.9e-01 at layers…");
+        for width in 40..200 {
+            let shown = line(width, &state);
+            assert!(shown.contains("sandboxed · edits: ask") && shown.contains("arcee"), "{width}: {shown}");
+        }
+    }
 }
