@@ -35,7 +35,8 @@ pub use crate::agent::context::Part;
 
 /// The machine's states, for drawing.
 pub use crate::agent::machine::{
-    Budget, CallPhase, CompactPhase, Compacting, Partial, Provider, Round, State as Machinery, Why,
+    Budget, CallPhase, CompactPhase, Compacting, Partial, PartialCall, Provider, Round, State as Machinery,
+    Why,
 };
 
 use self::judge::DiffMove;
@@ -264,7 +265,7 @@ impl State {
             }
             Action::CopyRequest => self.copy_request(ctx),
             Action::CopyAll => {
-                let text = self.machine.manual_full_text();
+                let text = self.carried().manual_full_text();
                 self.copy(text, ctx);
             }
         }
@@ -312,7 +313,15 @@ impl State {
     }
 
     fn is_manual_waiting(&self) -> bool {
-        self.machine.manual_request().is_some()
+        self.carried().manual_request().is_some()
+    }
+
+    /// Gives the conversation that the person carries to a model and back: the second reader's while that one waits.
+    pub fn carried(&self) -> &Machine {
+        match self.reader.waits_for_person() {
+            true => &self.reader.machine,
+            false => &self.machine,
+        }
     }
 }
 

@@ -7,11 +7,12 @@
 
 use std::path::PathBuf;
 
-use super::{Ctx, Pane, Used};
+use super::{Ctx, Pane, Used, chat};
 use crate::app::Millis;
 use crate::app::effect::{Effect, Job as AppJob};
 use crate::app::job::{JobKind, Jobs};
 use crate::app::key::{Key, Mouse, MouseKind};
+use crate::app::msg::PaneMsg;
 use crate::pr::data::{
     Aim, Gate, HandOver, Outcome, Plan, PrSnapshot, ProgramOutput, Selection, Template, Undo,
 };
@@ -139,6 +140,12 @@ pub struct State {
     typed_last: bool,
 }
 
+/// Asks for it in the chat, where its doubts belong: nothing of them enters what is written for upstream.
+fn ask_second_reader(ctx: &mut Ctx<'_>) {
+    ctx.toast("The second reader's doubts stand in the chat: Alt-1");
+    ctx.post(PaneMsg::Chat(chat::Msg::Reader(chat::reader::Msg::Begin)));
+}
+
 /// How old the diff may be before a key in the pane has it read again.
 const FRESH_MS: Millis = 3_000;
 
@@ -174,6 +181,7 @@ impl State {
             Action::VoiceUndo => self.fields.key(crate::pr::data::VoiceKey::Undo),
             Action::VoiceRedo => self.fields.key(crate::pr::data::VoiceKey::Redo),
             Action::NextField => self.next_field(ctx),
+            Action::SecondReader => ask_second_reader(ctx),
         }
         self.settle(ctx);
         self.freshen(ctx);

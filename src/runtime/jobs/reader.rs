@@ -54,11 +54,7 @@ fn said(msg: Msg) -> PaneMsg {
 }
 
 async fn load(services: &Services, sink: &JobSink, cancel: &CancellationToken) -> Result<(), Report> {
-    if services.models.is_manual(Role::Review) {
-        let text = "the second reader needs an endpoint; the profile of the review role is manual";
-        return Err(Report::new(Blame::User, text)
-            .hint("name a profile with an endpoint as review under [model] in config.toml, or MLXPORT_REVIEW; `mlxport model` lists them"));
-    }
+    let manual = services.models.is_manual(Role::Review);
     let profile = services.models.profile(Role::Review);
     let connected = services.connected()?;
     let registry = connected.registry.as_ref().ok_or_else(super::chat::no_tools)?;
@@ -69,7 +65,7 @@ async fn load(services: &Services, sink: &JobSink, cancel: &CancellationToken) -
         Prompts::load(&services.home().root().join("prompts")).map_err(|error| Report::from(&error))?;
     let facts = super::chat::facts(&connected);
     let setup = Setup {
-        provider: Answers::Endpoint,
+        provider: if manual { Answers::Manual } else { Answers::Endpoint },
         model: profile.model.value.unwrap_or_default(),
         system: facts.place(prompts.reader.trim()),
         tools: reading(registry),

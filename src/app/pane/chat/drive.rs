@@ -214,7 +214,8 @@ impl State {
         facts.context_limit = meter.limit.unwrap_or(0);
         facts.context_estimated = meter.source != Source::Counted;
         let waits = self.judge.is_some() || self.digest.is_some() || self.is_manual_waiting();
-        if self.machine.is_busy() && !waits || self.reader.is_busy() {
+        let reads = self.reader.is_busy() && !self.reader.waits_for_person();
+        if self.machine.is_busy() && !waits || reads {
             let spin = if ctx.facts.ssh { SPIN_SSH_MS } else { SPIN_MS };
             ctx.effects.push(Effect::Wake(ctx.now + spin));
         }

@@ -6,7 +6,7 @@ use super::{Item, State, Tone, items};
 use crate::agent::data::{
     ChatRequest, Entry, FailureKind, Role, StreamEvent, StreamFailure, ToolOutcome, ToolRun,
 };
-use crate::agent::machine::{Budget, Input, Machine, Notice, Output, Setup, State as Machinery};
+use crate::agent::machine::{Budget, Input, Machine, Notice, Output, Provider, Setup, State as Machinery};
 use crate::app::effect::Job as AnyJob;
 use crate::app::job::JobKind;
 use crate::app::pane::Ctx;
@@ -21,6 +21,8 @@ const STREAM: u32 = 1;
 /// What its jobs say.
 #[derive(Clone, Debug)]
 pub enum Msg {
+    /// The person asks for it in another pane.
+    Begin,
     /// What it is told and shown; reading can begin. `about` says in a line what it reads.
     Ready {
         setup: Box<Setup>,
@@ -63,6 +65,11 @@ impl Reader {
     pub fn is_busy(&self) -> bool {
         self.loading || self.machine.is_busy()
     }
+
+    /// Whether the person carries its words to a model, and it waits for what comes back.
+    pub fn waits_for_person(&self) -> bool {
+        self.machine.manual_request().is_some()
+    }
 }
 
 impl State {
@@ -77,6 +84,9 @@ impl State {
         if self.reader.is_busy() {
             return ctx.toast("The second reader is at work; Ctrl-C stops it");
         }
+        if self.machine.manual_request().is_some() {
+            return ctx.toast("You carry a request of the chat: bring its reply first, or Ctrl-C");
+        }
         self.reader = Reader { loading: true, ..Reader::default() };
         self.scroll.ends += 1;
         start(LOAD, "second reader", Job::Load, ctx);
@@ -85,12 +95,16 @@ impl State {
 
     pub(super) fn on_reader(&mut self, msg: Msg, ctx: &mut Ctx<'_>) {
         match msg {
+            Msg::Begin => return self.start_reader(ctx),
             Msg::Ready { setup, opening, about } => {
                 self.reader = Reader { machine: Machine::new(*setup), ..Reader::default() };
                 let model = &self.reader.machine.setup().model;
-                let text = format!(
-                    "Second reader ({model}) reads {about}. Its doubts are for you, not for upstream"
-                );
+                let who = match self.reader.machine.setup().provider {
+                    Provider::Manual => "you carry its words to a model of your choice, in a new chat",
+                    Provider::Endpoint => model,
+                };
+                let text =
+                    format!("Second reader ({who}) reads {about}. Its doubts are for you, not for upstream");
                 self.items.push(Item::notice(Tone::Quiet, text));
                 self.feed_reader(Input::User(opening), ctx);
             }
@@ -178,6 +192,9 @@ impl State {
             return Some("second reader: gathering the diff".into());
         }
         match self.reader.machine.state() {
+            Machinery::ManualWaiting { .. } => {
+                Some("second reader: waits for the reply that you bring".into())
+            }
             Machinery::Streaming { .. } => Some("second reader: thinking".into()),
             Machinery::Tools(round) => {
                 Some(format!("second reader: {}", round.active().map_or("", |active| &active.call.name)))

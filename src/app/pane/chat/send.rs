@@ -6,8 +6,14 @@ use crate::app::pane::Ctx;
 
 impl State {
     pub(super) fn send(&mut self, ctx: &mut Ctx<'_>) {
-        if let Some(reply) = self.reply.take_if(|_| self.machine.manual_request().is_some()) {
-            return self.feed(Input::ManualReply(reply), ctx);
+        let reader = self.reader.waits_for_person();
+        let waits = self.carried().manual_request().is_some();
+        if let Some(reply) = self.reply.take_if(|_| waits) {
+            if !reader {
+                return self.feed(Input::ManualReply(reply), ctx);
+            }
+            self.feed_reader(Input::ManualReply(reply), ctx);
+            return self.settle(ctx);
         }
         if let Some(command) = command::parse(&self.composer.editor.text()) {
             if self.command(&command, ctx) {
@@ -51,7 +57,7 @@ impl State {
     }
 
     pub(super) fn copy_request(&mut self, ctx: &mut Ctx<'_>) {
-        let Some((request, problem)) = self.machine.manual_request() else { return };
+        let Some((request, problem)) = self.carried().manual_request() else { return };
         let text = problem.unwrap_or(request).to_string();
         self.copy(text, ctx);
     }

@@ -37,6 +37,8 @@ pub enum Action {
     VoiceUndo,
     VoiceRedo,
     NextField,
+    /// A fresh context reads the diff and lists doubts, in the chat.
+    SecondReader,
 }
 
 const fn pr(action: Action) -> AppAction {
@@ -60,6 +62,7 @@ pub const ACTIONS: &[Binding] = &[
     row("pr.push", "Push to fork", &["P"], ("moving", 8), pr(Action::Push)),
     row("pr.hand-over", "Hand-over", &["H"], ("moving", 0), pr(Action::HandOver)),
     row("pr.copy-body", "Copy the PR's text", &["y"], ("moving", 0), pr(Action::CopyBody)),
+    row("pr.second-reader", "Second reader", &["R"], ("moving", 10), pr(Action::SecondReader)),
     row("pr.reload", "Read the branch again", &["r"], ("moving", 0), pr(Action::Reload)),
     row("pr.left", "Section to the left", &["left", "h"], ("moving", 0), pr(Action::Left)),
     row("pr.right", "Section to the right", &["right", "l"], ("moving", 0), pr(Action::Right)),

@@ -2,7 +2,7 @@ use super::fixture::{bare, loaded, press, say, state};
 use super::{Ask, Job, Layer, Mode, Msg, PersonRequest, Section};
 use crate::agent::data::provenance::Applied;
 use crate::app::effect::Job as AppJob;
-use crate::app::msg::Msg as AppMsg;
+use crate::app::msg::{Msg as AppMsg, PaneMsg};
 use crate::app::update::update;
 use crate::app::{Effect, State};
 use crate::pr::data::staging::Held;
@@ -62,6 +62,27 @@ fn space_stages_the_file_in_the_list_and_the_unit_in_the_diff() {
     assert_eq!(acts(&press(&mut state, "j<space>")), ["Stage mlx_lm/models/arcee.py [84, 85]"]);
     assert_eq!(acts(&press(&mut state, "a<space>")), ["Stage mlx_lm/models/arcee.py [84]"]);
     assert_eq!(acts(&press(&mut state, "h<down>\n<space>")), ["Stage tests/test_models.py [1405]"]);
+}
+
+#[test]
+fn a_key_asks_for_a_second_reader_whose_doubts_stay_in_the_chat() {
+    let mut state = state(80, 24);
+    let ready = crate::app::pane::chat::Msg::Ready(Box::default());
+    update(&mut state, 0, AppMsg::Post(PaneMsg::Chat(ready)));
+    let before = format!("{:?}", state.panes.pr.fields);
+    let effects = press(&mut state, "R");
+    let asked = |effect: &Effect| {
+        matches!(effect, Effect::Start(_, AppJob::Chat(crate::app::pane::chat::Job::Reader(_))))
+    };
+    assert_eq!(effects.iter().filter(|effect| asked(effect)).count(), 1, "{effects:?}");
+    assert!(state.panes.chat.reader.loading);
+    let toast = state.facts.toast.as_ref().map(|toast| toast.text.clone()).unwrap_or_default();
+    assert!(toast.contains("in the chat"), "{toast}");
+    assert!(acts(&effects).is_empty());
+    assert_eq!(format!("{:?}", state.panes.pr.fields), before);
+    // In a field R is a letter.
+    press(&mut state, "iR");
+    assert_ne!(format!("{:?}", state.panes.pr.fields), before);
 }
 
 #[test]

@@ -57,12 +57,12 @@ pub fn queue(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State) {
 
 /// Counts the rows of the manual provider's steps.
 pub fn manual_rows(state: &State) -> u16 {
-    if state.machine.manual_request().is_some() { 4 } else { 0 }
+    if state.carried().manual_request().is_some() { 4 } else { 0 }
 }
 
 /// Draws what the person has to do as the manual provider.
 pub fn manual(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State) {
-    let Some((request, problem)) = state.machine.manual_request() else { return };
+    let Some((request, problem)) = state.carried().manual_request() else { return };
     let theme = canvas.theme;
     let count = |text: &str| text.lines().count();
     let first = match problem {
@@ -77,6 +77,7 @@ pub fn manual(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State) {
     };
     let style = if problem.is_some() { theme.warn } else { theme.text };
     let what = match state.machine.state() {
+        _ if state.reader.waits_for_person() => "Second reader: you carry its text to a new chat and back:",
         Machinery::Compacting(_) => "A summary is wanted. You carry the text to a model and back:",
         _ => "You carry the text to a model and back:",
     };
@@ -100,6 +101,7 @@ pub fn status(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State, below: Bel
     if let Some(reading) = state.reader_words() {
         let spinner = spinner(state.now);
         (words, style) = match words.is_empty() {
+            true if state.reader.waits_for_person() => (format!("{reading} · Ctrl-C stops"), theme.accent),
             true => (format!("{spinner} {reading} · Ctrl-C stops"), theme.running),
             false => (format!("{words} · {reading}"), style),
         };

@@ -131,6 +131,59 @@ fn it_reads_with_its_own_context_and_its_list_is_labelled_guarded_and_logged() {
 }
 
 #[test]
+fn without_an_endpoint_the_person_carries_its_words_and_the_chats_stay_apart() {
+    let mut script = Script::ready((80, 24), Provider::Manual);
+    script.type_text("/second-reader");
+    script.keys("enter");
+    script.effects.clear();
+    let Msg::Ready { mut setup, opening, about } = reading() else { panic!() };
+    setup.provider = Provider::Manual;
+    script.read(Msg::Ready { setup, opening, about });
+    assert!(script.reader_jobs().is_empty(), "nothing goes out by itself");
+    assert_eq!(
+        script.chat_state().reader_words().as_deref(),
+        Some("second reader: waits for the reply that you bring")
+    );
+    let copied = |script: &mut Script| {
+        let found = script.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Copy(text) => Some(text.clone()),
+            _ => None,
+        });
+        script.effects.clear();
+        found.unwrap_or_default()
+    };
+    script.keys("y");
+    let request = copied(&mut script);
+    assert!(request.contains("Doubt.") && request.contains("# The diff") && request.contains("read_source"));
+    // A call of its model is run here, and what it found is what is carried next.
+    script.give(AnyMsg::Paste(
+        "I look.\n```tool\n{\"name\": \"read_source\", \"arguments\": {\"path\": \"a.py\"}}\n```".into(),
+    ));
+    script.keys("enter");
+    let jobs = script.reader_jobs();
+    let [(_, Job::Run { run })] = &jobs[..] else { panic!("{jobs:?}") };
+    let end = ToolEnd {
+        outcome: ToolOutcome::Done { text: "class Arcee".into() },
+        summary: "read".into(),
+        artifacts: Vec::new(),
+    };
+    script.read(Msg::ToolEnded { call_id: run.call_id.clone(), end: Box::new(end) });
+    script.keys("y");
+    let next = copied(&mut script);
+    assert!(next.contains("class Arcee") && !next.contains("Doubt."), "{next}");
+    script.give(AnyMsg::Paste(DOUBT.into()));
+    script.keys("enter");
+    assert!(!script.chat_state().reader.is_busy());
+    let kinds: Vec<ItemKind> = script.chat_state().items.iter().map(|item| item.kind.clone()).collect();
+    assert!(kinds.contains(&ItemKind::Reader { text: DOUBT.into(), mark: Mark::Whole }), "{kinds:?}");
+    assert!(
+        script.app.facts.assistant_said.iter().any(|said| said == DOUBT),
+        "the guard of the prose knows it"
+    );
+    assert!(script.chat_state().machine.messages().is_empty(), "the chat's context knows nothing of it");
+}
+
+#[test]
 fn it_can_change_nothing() {
     let mut script = begun();
     script.effects.clear();
