@@ -3,6 +3,7 @@
 
 mod bottom;
 mod digest;
+mod growing;
 mod item;
 mod judge;
 mod layer;

@@ -149,7 +149,7 @@ fn output(text: &str, width: u16, theme: &Theme) -> Vec<Line<'static>> {
     rows
 }
 
-/// Makes the rows below a streamed text: the end of a thought while nothing is said, and calls being written.
+/// Makes the rows below a streamed text, above the calls being written: the end of a thought while nothing is said.
 pub fn unfinished(partial: &Partial, width: u16, theme: &Theme) -> Vec<Line<'static>> {
     let mut rows = Vec::new();
     if partial.text.trim().is_empty() && !partial.reasoning.is_empty() {
@@ -160,11 +160,5 @@ pub fn unfinished(partial: &Partial, width: u16, theme: &Theme) -> Vec<Line<'sta
     if !partial.calls.is_empty() && !partial.text.trim().is_empty() {
         rows.push(BLANK.clone());
     }
-    rows.extend(partial.calls.iter().map(|call| {
-        let size = crate::util::text::bytes(call.arguments.len() as u64);
-        let text =
-            truncate(&one_line(&format!("{} … {size}", call.name)), usize::from(width).saturating_sub(2));
-        Line::from(vec![Span::styled("◌ ", theme.running), Span::styled(text, theme.dim)])
-    }));
     rows
 }

@@ -174,6 +174,32 @@ fn the_manual_provider_after_a_reply_that_could_not_be_read() {
 }
 
 #[test]
+fn a_new_file_is_seen_while_the_model_writes_it() {
+    for (size, name) in [(SMALL, "growing_80x24"), (LARGE, "growing_200x60")] {
+        let mut script = Script::ready(size, Provider::Endpoint);
+        script.type_text("port it");
+        script.keys("enter");
+        script.says(1, "I write the port.");
+        let text: String = (1..=40).map(|n| format!("class L{n}(nn.Module):\n    x = \"{n}\"\n")).collect();
+        let whole = serde_json::json!({"path": "mlx_lm/models/arcee.py", "text": text}).to_string();
+        let mut screen = Screen::new(size);
+        // It comes in pieces that cut escapes and is drawn after each.
+        for piece in whole.as_bytes()[..whole.len() - 13].chunks(17) {
+            let (id, call) = (Some("w1".to_string()), Some("write_port".to_string()));
+            let arguments = String::from_utf8_lossy(piece).into_owned();
+            let delta = crate::agent::data::ToolCallDelta { slot: 0, id, name: call, arguments };
+            script.stream(1, StreamEvent::ToolCall { delta });
+            screen.draw(&script);
+        }
+        let text = screen.draw(&script);
+        assert_eq!(text.matches("I write the port.").count(), 1, "what is streamed stands once: {text}");
+        let shown =
+            text.lines().map(|line| line.chars().take(80).collect::<String>().trim_end().to_string() + "\n");
+        insta::assert_snapshot!(name, shown.collect::<String>());
+    }
+}
+
+#[test]
 fn scrolling_up_stays_while_the_model_goes_on_and_the_end_is_one_key_away() {
     let mut script = Script::ready(SMALL, Provider::Endpoint);
     script.type_text("go");

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
+use super::growing::Growing;
 use super::item;
 use crate::app::pane::chat::{Details, Machinery, Scroll, State};
 use crate::theme::Theme;
@@ -43,6 +44,7 @@ struct Stream {
     /// What stands around the text: a blank row above, thoughts or half-written calls below.
     above: usize,
     below: Vec<Line<'static>>,
+    growing: Growing,
 }
 
 /// The row at the top of the view.
@@ -75,11 +77,13 @@ pub fn draw(canvas: &mut Canvas<'_, '_>, area: Rect, state: &State, view: &mut V
     rows.prepare(area.width);
     let height = usize::from(area.height);
     let (mut item, mut row) = rows.top(height);
+    let end = rows.count();
     for y in 0..area.height {
         while item < rows.count() && row >= rows.height(item) {
             (item, row) = (item + 1, 0);
         }
-        let Some(line) = rows.line(item, row) else { break };
+        // Past the streamed message, which stands after the last item, there is nothing.
+        let Some(line) = rows.line(item, row).filter(|_| item < end) else { break };
         canvas.frame.render_widget(line, Rect { y: area.y + y, height: 1, ..area });
         row += 1;
     }
@@ -134,6 +138,8 @@ impl Rows<'_> {
         view.stream.text.update(&partial.text, width, self.theme);
         view.stream.above = usize::from(!self.state.items.is_empty());
         view.stream.below = item::unfinished(partial, width, self.theme);
+        let growing = view.stream.growing.rows(partial, width, self.theme);
+        view.stream.below.extend(growing);
     }
 
     /// Counts items, the streamed message included.
