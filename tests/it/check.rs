@@ -100,6 +100,33 @@ fn finding_ids(result: &RunResult) -> Vec<&str> {
 }
 
 #[test]
+fn what_the_sandbox_refuses_is_named_as_that_and_as_the_ports_fault() {
+    let key = lab().file("home/.ssh/id_ed25519", "secret");
+    let open = format!("open({:?})", key.display().to_string());
+    let qwen3 = upstreams_qwen3();
+    let body = "        out = self.model(inputs";
+    assert!(qwen3.contains(body), "upstream's qwen3 has changed");
+    let at_import = |code: &str| format!("{code}\n{qwen3}");
+    let in_call = |code: &str| qwen3.replace(body, &format!("        {code}\n{body}"));
+    let path = key.display().to_string();
+    let socket = "import socket; socket.socket()";
+    let cases = [
+        ("refused-a", at_import(&open), path.as_str()),
+        ("refused-b", in_call(&open), path.as_str()),
+        ("refused-c", at_import(socket), "a network socket"),
+        ("refused-d", in_call(socket), "a network socket"),
+    ];
+    for (folder, text, what) in cases {
+        let result = lab().check(lab().port(folder, &text));
+        assert_eq!(result.verdict, Verdict::Fail, "{folder}");
+        let error = result.checks.iter().find_map(|check| check.error.clone()).expect("an error");
+        assert_eq!(error.kind, Kind::Port, "{folder}: {}", error.text);
+        assert!(error.text.starts_with(&format!("The sandbox refused the port {what} (")), "{}", error.text);
+        assert!(error.text.contains("qwen3.py:") && error.hint.is_some_and(|hint| hint.contains("nobody has read")));
+    }
+}
+
+#[test]
 fn upstreams_ports_give_the_verdicts_that_they_deserve() {
     let mut found = Vec::new();
     for model_type in ["qwen3", "llama", "olmo2", "qwen3_moe", "deepseek_v3"] {

@@ -65,6 +65,9 @@ def test_a_refusal_behind_another_error_is_named_and_one_that_is_hidden_is_logge
     assert record["verdict"] == "pass"
     assert f"The port asked for writing to {key} at" in log
     assert key.read_text() == "secret"
+    looked = f"\ntry:\n    open({str(key.parent / 'id_rsa')!r})\nexcept OSError:\n    pass"
+    _record, log = found(worker, arcee, at_import(looked))
+    assert log.count(f"The port asked for {key.parent / 'id_rsa'} at") == 1, "also what is not there, once"
 
 
 def test_another_error_is_not_the_sandboxs(worker, arcee):

@@ -53,6 +53,7 @@ class Run:
         self.mem_mb = int(request.get("mem_mb") or 8192)
         self.environment: dict[str, Any] = {}
         self.records: list[Record] = []
+        self.logged: set[str] = set()
         self.variant: str | None = None  # named in each record while a run has several
 
     def execute(self) -> Record:

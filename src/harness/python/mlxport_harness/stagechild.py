@@ -125,7 +125,7 @@ class StageChild:
             if "warm" in message:
                 continue
             if "log" in message:
-                self.run.emit({"type": "log", "text": str(message["log"])})
+                self._log(str(message["log"]))
             elif "progress" in message:
                 done, total, unit, text = message["progress"]
                 self.run.emit({"type": "progress", "done": done, "total": total, "unit": unit, "text": text})
@@ -133,6 +133,12 @@ class StageChild:
                 raise Failure(**message["failure"])
             else:
                 return message
+
+    def _log(self, text: str) -> None:
+        """Once a run: processes that work beside each other say the same."""
+        if text not in self.run.logged:
+            self.run.logged.add(text)
+            self.run.emit({"type": "log", "text": text})
 
     def _gone(self) -> None:
         ended = self.child.ended()

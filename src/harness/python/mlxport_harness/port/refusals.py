@@ -97,6 +97,8 @@ def _asked(event: str, args: tuple[Any, ...]) -> str | None:
     flags = args[2] if event == "open" and len(args) > 2 and isinstance(args[2], int) else 0
     if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
         return None if _below(path, _writable) else f"writing to {path}"
+    if not _below(path, _readable):
+        return path  # also where there is nothing: it was looked for
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     except PermissionError:
