@@ -105,7 +105,7 @@ def test_port_names_are_read_as_mlx_lm_has_them(monkeypatch):
 
 @pytest.mark.parametrize("fits", [True, False])
 def test_the_reference_works_beside_the_port_where_both_fit(worker, checkpoint, tmp_path, monkeypatch, fits):
-    """Then `dtype`, which needs no reference, is judged before the first recording; figures are the same."""
+    """Then `dtype`, which needs no reference, is judged before the last recording; figures are the same."""
     target = {"checkpoint": str(checkpoint), "port_path": None}
     params = {"out": str(tmp_path / "out"), "tests": ["dtype", "predictions", "layers"]}
     request = {"id": "one", "op": "run", "check": "battery", "target": target, "params": params}
@@ -117,8 +117,8 @@ def test_the_reference_works_beside_the_port_where_both_fit(worker, checkpoint, 
     found = alone.one(request)["result"]
     order = [m["check"]["id"] if m["type"] == "check" else m.get("unit") for m in told]
     order = [o for o in order if o in ("recordings", "dtype", "predictions", "layers")]
-    first = ["dtype", "recordings", "recordings"] if fits else ["recordings", "recordings", "dtype"]
-    assert order == [*first, "predictions", "layers"]
+    second = ["dtype", "recordings"] if fits else ["recordings", "dtype"]
+    assert order == ["recordings", *second, "predictions", "layers"]
     warm = worker.run(None, check="battery", target=target, params=params, timeout_s=240)[-1]["result"]
     assert [c["figure"] for c in found["checks"]] == [c["figure"] for c in warm["checks"]]
 

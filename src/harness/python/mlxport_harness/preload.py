@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from mlxport_harness import isolate
+from mlxport_harness.trim import trim
 
 PACKAGES = ("mlx", "mlx-lm", "transformers", "torch", "numpy")
 PRELOADED = (
@@ -107,6 +108,7 @@ def one_side(side: str, torch: bool = True) -> None:
         mx.set_default_device(mx.cpu)
         mx.disable_compile()
     _known.update(stamps())
+    trim()
     isolate.measure()
 
 

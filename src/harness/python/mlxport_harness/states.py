@@ -24,7 +24,7 @@ def save(path: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> Non
     for name, array in arrays.items():
         array = np.ascontiguousarray(array)
         index[name] = [NAMES[array.dtype], list(array.shape), offset]
-        chunks.append(array.tobytes())
+        chunks.append(memoryview(array.reshape(-1)).cast("B") if array.size else b"")
         offset += array.nbytes
     head = json.dumps({"arrays": index, "meta": meta}).encode()
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mlxport_harness import states
-from mlxport_harness.battery.trim import trim
+from mlxport_harness.trim import trim
 
 END = "end"
 Answer = tuple[dict[str, np.ndarray], dict[str, Any]]

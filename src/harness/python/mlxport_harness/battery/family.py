@@ -18,8 +18,8 @@ from mlxport_harness.battery import estimate, judge, manifest, results, summary
 from mlxport_harness.battery.case import Case, Outcome
 from mlxport_harness.battery.checkpoint import Checkpoint, find, inspect
 from mlxport_harness.battery.plan import Test, choose
-from mlxport_harness.battery.trim import trim
 from mlxport_harness.errors import Failure, PortFault
+from mlxport_harness.trim import trim
 from mlxport_harness.twin.target import _port_path
 
 TIMED_OUT, KILLED = 124, 137

@@ -127,9 +127,11 @@ class Port:
             layers[-1] = capture.norm(layers[-1])
         mx.eval(logits, layers)
         arrays = _arrays(ids, logits) | {"layers": np.stack([load_numbers(h[0]) for h in layers])}
+        kind = flow.name(logits.dtype)
         capture.undo()
+        del capture, layers, logits
         mx.clear_cache()
-        return arrays, {"dtype": flow.name(logits.dtype)}
+        return arrays, {"dtype": kind}
 
     def exact(self, text: str, layerwise: bool) -> Answer:
         """Logits in float32, the weights widened all, or layer by layer as each runs."""
