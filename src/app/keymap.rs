@@ -86,6 +86,14 @@ impl Keymap {
             .filter(|row| row.pane.is_none_or(|of| of == pane) && row.binding.hint > 0)
             .filter(|row| row.binding.context.is_empty() || contexts.contains(&row.binding.context))
             .collect::<Vec<_>>();
+        // Where two contexts bind a key, the nearer one has it.
+        let rank = |row: &Row| contexts.iter().position(|context| *context == row.binding.context);
+        let nearer: Vec<_> = rows.iter().map(|row| (row.keys.first().copied(), rank(row))).collect();
+        let taken = |row: &Row| {
+            let (key, at) = (row.keys.first().copied(), rank(row).unwrap_or(usize::MAX));
+            nearer.iter().any(|(other, near)| *other == key && near.is_some_and(|near| near < at))
+        };
+        rows.retain(|row| !taken(row));
         rows.sort_by_key(|row| (row.binding.context.is_empty(), row.binding.hint));
         rows.into_iter().filter_map(Row::hint).collect()
     }

@@ -122,7 +122,10 @@ fn what_the_sandbox_refuses_is_named_as_that_and_as_the_ports_fault() {
         let error = result.checks.iter().find_map(|check| check.error.clone()).expect("an error");
         assert_eq!(error.kind, Kind::Port, "{folder}: {}", error.text);
         assert!(error.text.starts_with(&format!("The sandbox refused the port {what} (")), "{}", error.text);
-        assert!(error.text.contains("qwen3.py:") && error.hint.is_some_and(|hint| hint.contains("nobody has read")));
+        assert!(
+            error.text.contains("qwen3.py:")
+                && error.hint.is_some_and(|hint| hint.contains("nobody has read"))
+        );
     }
 }
 

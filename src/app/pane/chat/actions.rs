@@ -140,7 +140,7 @@ pub const ACTIONS: &[Binding] = &[
     ),
     bind("chat.keep-mine", "Yours here", &["m"], ("conflict", 1), Action::TakeSide(Side::Yours)),
     bind("chat.take-models", "Model's here", &["x"], ("conflict", 1), Action::TakeSide(Side::Models)),
-    bind("chat.other-side", "The other side", &["space"], ("conflict", 0), Action::ToggleHunk),
+    bind("chat.other-side", "The other side", &["space"], ("conflict", 2), Action::ToggleHunk),
     bind("chat.yours", "One side alone", &["t"], ("conflict", 5), Action::Yours),
     bind("chat.reference", "Reference of the class", &["t"], ("approval", 0), Action::Yours),
     bind("chat.rebase", "Yours wherever it is open", &["R"], ("conflict", 6), Action::Rebase),

@@ -73,17 +73,16 @@ impl Conflict {
         match (self.open(), self.regions.len()) {
             (0, _) => format!("{what}; all is decided: a shows the edit on your text"),
             (open, all) => {
-                format!("{what}: {open} of {all} places to decide. m keeps yours, x takes the model's")
+                format!("{what}: {open} of {all} places to decide")
             }
         }
     }
 
     fn refusal(&self) -> String {
         match self.open() {
-            1 => "Not written: one place is not decided. m keeps yours, x takes the model's, R keeps yours"
-                .into(),
+            1 => "Not written: one place is not decided. m keeps yours, x takes the model's".into(),
             open => {
-                format!("Not written: {open} places are not decided. m yours, x the model's, R yours in all")
+                format!("Not written: {open} places are not decided. m yours, x model's, R yours in all")
             }
         }
     }
@@ -292,9 +291,7 @@ impl State {
         };
         let (proposal, lost) = judge.fitted(conflict);
         if proposal.after == proposal.before {
-            return ctx.toast(
-                "Nothing of the edit is left: your text stands everywhere. d tells the model so, and why",
-            );
+            return ctx.toast("Nothing of the edit is left to write. d tells the model, with your reason");
         }
         self.feed(Input::Rebased { proposal, lost }, ctx);
         ctx.toast("This is the edit on your file as it is now. a writes it");
