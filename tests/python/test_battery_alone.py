@@ -9,10 +9,7 @@ import sys
 
 import pytest
 from mlxport_harness import portnames, serve
-from mlxport_harness.battery import estimate
 from mlxport_harness.battery import port as port_side
-from mlxport_harness.battery.checkpoint import inspect
-from mlxport_harness.battery.manifest import Variant
 
 import tiny
 from client import environment
@@ -103,27 +100,18 @@ def test_port_names_are_read_as_mlx_lm_has_them(monkeypatch):
     )
 
 
-@pytest.mark.parametrize("fits", [True, False])
-def test_the_reference_works_beside_the_port_where_both_fit(worker, checkpoint, tmp_path, monkeypatch, fits):
-    """Then `dtype`, which needs no reference, is judged before the last recording; figures are the same."""
+def test_the_port_waits_for_the_recordings_and_finds_the_same(worker, checkpoint, tmp_path):
+    """By spare processes, as on a Mac: the port's is there from the start, and reads no weights before."""
     target = {"checkpoint": str(checkpoint), "port_path": None}
     params = {"out": str(tmp_path / "out"), "tests": ["dtype", "predictions", "layers"]}
     request = {"id": "one", "op": "run", "check": "battery", "target": target, "params": params}
     request |= {"run_dir": str(tmp_path / "run"), "cache_dir": str(tmp_path / "cache"), "timeout_s": 240}
-    monkeypatch.setattr(estimate, "beside_fits", lambda checkpoint, mem_mb: fits)
     alone = serve.Worker(os.open(os.devnull, os.O_WRONLY), None, "spare", preloaded=False)
     told = []
     alone.sink = told.append
     found = alone.one(request)["result"]
     order = [m["check"]["id"] if m["type"] == "check" else m.get("unit") for m in told]
-    order = [o for o in order if o in ("recordings", "dtype", "predictions", "layers")]
-    second = ["dtype", "recordings"] if fits else ["recordings", "dtype"]
-    assert order == ["recordings", *second, "predictions", "layers"]
+    order = [o for o in order if o in ("recordings", "load", "dtype", "predictions", "layers")]
+    assert order == ["recordings", "recordings", "load", "dtype", "predictions", "layers"]
     warm = worker.run(None, check="battery", target=target, params=params, timeout_s=240)[-1]["result"]
     assert [c["figure"] for c in found["checks"]] == [c["figure"] for c in warm["checks"]]
-
-
-def test_a_checkpoint_that_does_not_fit_eight_times_in_float32_is_not_done_beside(checkpoint):
-    found = inspect(checkpoint, Variant(str(checkpoint), None, None, None))
-    enough = found.float32_bytes * 8 / 2**20 + 1
-    assert estimate.beside_fits(found, int(enough)) and not estimate.beside_fits(found, int(enough) - 2)

@@ -1,8 +1,7 @@
 """One checkpoint of a run: its two sides, what was recorded so far, and who pays for what.
 
 The reference's answers are kept on disk under the checkpoint's key and are all made before the port starts,
-so the two frameworks are never in memory together; only a checkpoint that fits many times over has both work
-at a time. The port's child is started again when it was lost.
+so the weights are never in memory twice. The port's child is started again when it was lost.
 """
 
 from __future__ import annotations
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 Arrays = dict[str, np.ndarray]
 REFERENCE_LIMIT = 3600.0
 LOAD_LIMIT = 1800.0
-ALONE = ("generate", "decode", "quant_generate")  # their rates are of a port that has the machine to itself
 
 
 @dataclass
@@ -52,7 +50,6 @@ class Case:
     quantize: bool
     float32: bool
     remote_code: bool = False
-    beside: bool = False  # whether the reference may record while the port works
     kept: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -61,7 +58,6 @@ class Case:
         self._unloadable: PortFault | None = None
         self._loaded = False
         self._broken: dict[str, Failure] = {}
-        self._awaited: dict[str, tuple[str, dict[str, Any], int]] = {}  # asked of the reference, in order
         versions = json.dumps([preload.versions(), self.checkpoint.dtype, _revision()]).encode()
         name = f"{self.checkpoint.key}-{hashlib.sha256(versions).hexdigest()[:12]}"
         self.states_dir = self.run.cache_dir / "battery" / name
@@ -93,48 +89,41 @@ class Case:
     # The reference.
 
     def prepare(self, stages: list[tuple[str, dict[str, Any]]]) -> None:
-        """Has recorded what is not on disk yet, float32 first; `beside`: waited for where a test needs it."""
+        """Has recorded what is not on disk yet, float32 first; then its process ends and frees its memory."""
         unique = {_request(s, p): (s, p) for s, p in stages}
         missing = {k: v for k, v in unique.items() if not self._path(*v).is_file()}
         if not missing:
             return
-        if self.beside or not self.run.context.preloaded:
-            self._start_port()  # it imports its libraries meanwhile
+        if not self.run.context.preloaded:
+            self._start_port()  # it imports its libraries meanwhile, and reads no weights yet
         self._start_reference()
         order = {"template": 0, "float32": 1, "native": 2}
-        for key in sorted(missing, key=lambda k: order.get(missing[k][1].get("width", missing[k][0]), 3)):
-            stage, params = missing[key]
-            self._awaited[key] = (stage, params, self._reference.post(stage, **params))
+        keys = sorted(missing, key=lambda k: order.get(missing[k][1].get("width", missing[k][0]), 3))
+        asked = [self._reference.post(stage, **params) for stage, params in map(missing.get, keys)]
         self._reference.child.send({"stage": answer.END})
-        if not self.beside:
-            self.settle()
+        for number, key in zip(asked, keys, strict=True):
+            self._record(number, len(keys), key, *missing[key])
+        self._stop_reference()
 
-    def settle(self, wanted: str | None = None) -> None:
-        """Takes the reference's answers to disk, up to the `wanted` one; its process ends with the last."""
-        while self._awaited and (wanted is None or wanted in self._awaited):
-            key = next(iter(self._awaited))
-            stage, params, number = self._awaited.pop(key)
-            text = f"reference: {stage} {params.get('width', '')}".rstrip()
-            self.progress(number, number + 1 + len(self._awaited), "recordings", text)
-            try:
-                arrays, meta, _ = self._reference.take(number, REFERENCE_LIMIT)
-            except Unanswered:
-                self._broken[key] = self._reference.lost
-                continue
-            except Failure as failure:
-                if failure.kind == "user":
-                    raise
-                self._broken[key] = failure
-                continue
-            path = self._path(stage, params)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            states.save(path, arrays, meta)
-        if not self._awaited:
-            self._stop_reference()
+    def _record(self, number: int, total: int, key: str, stage: str, params: dict[str, Any]) -> None:
+        text = f"reference: {stage} {params.get('width', '')}".rstrip()
+        self.progress(number, total, "recordings", text)
+        try:
+            arrays, meta, _ = self._reference.take(number, REFERENCE_LIMIT)
+        except Unanswered:
+            self._broken[key] = self._reference.lost
+            return
+        except Failure as failure:
+            if failure.kind == "user":
+                raise
+            self._broken[key] = failure
+            return
+        path = self._path(stage, params)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        states.save(path, arrays, meta)
 
     def reference(self, stage: str, **params: Any) -> tuple[Arrays, dict[str, Any]]:
         request = _request(stage, params)
-        self.settle(request)
         if request in self._broken:
             raise self._broken[request]
         path = self._path(stage, params)
@@ -156,7 +145,6 @@ class Case:
             "dtype": self.checkpoint.dtype,
             "float32": self.float32,
             "remote_code": self.remote_code,
-            "beside": self.beside,
         }
         out = self.run.run_dir / "reference" / self.variant.slug
         self._reference = StageChild(self.run, job, out, "reference")
@@ -173,8 +161,6 @@ class Case:
         """Raises `PortFault`. A lost process is replaced; what did not load is not tried again."""
         if self._unloadable is not None:
             raise self._unloadable
-        if stage in ALONE:
-            self.settle()
         if self._port is None or self._port.lost is not None:
             self._start_port()
         for name in ("port_isolation", "memory", "shims"):
@@ -197,12 +183,7 @@ class Case:
         return self.kept[key]
 
     def _load(self) -> None:
-        """By itself: a test's time limit is the test's, and a failed load is not taken for a test.
-
-        After the reference's wide passes: they are its peak, and the port's weights would be on top of it.
-        """
-        for key in [k for k, (_, params, _) in self._awaited.items() if params.get("width") == "float32"]:
-            self.settle(key)
+        """By itself: a test's time limit is the test's, and a failed load is not taken for a test."""
         try:
             self._port.ask("load", LOAD_LIMIT)
             self._loaded = True

@@ -29,11 +29,6 @@ def float32_fits(checkpoint: Checkpoint, mem_mb: int) -> bool:
     return checkpoint.float32_bytes * 1.1 <= min(mem_mb << 20, memory_bytes())
 
 
-def beside_fits(checkpoint: Checkpoint, mem_mb: int) -> bool:
-    """Whether both sides may be in memory at a time: so small that the libraries weigh like the weights."""
-    return (os.cpu_count() or 1) > 1 and checkpoint.float32_bytes * 8 <= min(mem_mb << 20, memory_bytes())
-
-
 def estimate(
     checkpoint: Checkpoint,
     tests: list[Test],

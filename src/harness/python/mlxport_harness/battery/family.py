@@ -65,17 +65,14 @@ def _case(run: Any, plan: manifest.Manifest, variant: manifest.Variant, found: C
         "given": chosen,
     }
     fits = estimate.float32_fits(found, run.mem_mb) and not run.params.get("layerwise")
-    beside = estimate.beside_fits(found, run.mem_mb)
     remote = bool(run.params.get("trust_remote_code"))
-    return Case(run, variant, found, path, plan.quantize, fits, remote, beside)
+    return Case(run, variant, found, path, plan.quantize, fits, remote)
 
 
 def _tell_estimate(run: Any, case: Case, tests: list[Test]) -> None:
     known = case.states_dir.is_dir() and any(case.states_dir.iterdir())
     limits = (case.generate_tokens, case.long_tokens)
     found = estimate.estimate(case.checkpoint, tests, case.float32, limits, run.cache_dir, known)
-    if case.beside and not known:
-        found["memory_gb"] += case.checkpoint.bytes / 1e9
     case.kept["estimate"] = found | {"checkpoint": case.model}
     run.metric("estimated_seconds", found["seconds"], "s", None, "estimate")
     run.metric("estimated_memory", found["memory_gb"], "GB", None, "estimate")
@@ -123,7 +120,6 @@ def _battery(run: Any, case: Case, tests: list[Test], tree: results.Tree) -> Non
             for name, value in _metrics(outcome.record):
                 run.metric(name, value, outcome.record["unit"], outcome.record["bar"], test.rule)
             summary.write(tree, _about(run, case))
-        case.settle()
     finally:
         case.close()
     summary.write(tree, _about(run, case))

@@ -28,7 +28,7 @@ def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
     import torch
 
     torch.manual_seed(0)
-    torch.set_num_threads(1 if job["beside"] else threads())
+    torch.set_num_threads(threads())
     torch.set_grad_enabled(False)
     emit({"ready": True})
     reference = Reference(Path(job["folder"]), job["dtype"], job["float32"], job["remote_code"])
@@ -42,7 +42,12 @@ def serve(job: dict[str, Any], emit: Any, commands: Any) -> None:
 
 def threads() -> int:
     """The processors that are free: torch's threads spin, and on a busy machine two are slower than one."""
-    return max(1, (os.cpu_count() or 1) - round(os.getloadavg()[0]))
+    try:
+        running = Path("/proc/loadavg").read_text().split()[3]  # now, where the average is of a minute
+        busy = int(running.partition("/")[0]) - 1
+    except (OSError, ValueError, IndexError):
+        busy = round(os.getloadavg()[0])
+    return max(1, (os.cpu_count() or 1) - busy)
 
 
 class Reference:
