@@ -11,12 +11,21 @@ use super::data::{ApprovedEdit, Decision, EditOrigin, Proposal};
 pub fn resolve(proposal: &Proposal, decision: &Decision) -> Result<ApprovedEdit, String> {
     let (after, by) = match decision {
         Decision::Accept => (proposal.after.clone(), EditOrigin::Model),
+        Decision::Deny { reason } if !proposal.scope.is_file() => return Err(not_run(reason.trim())),
+        Decision::AcceptEdited { .. } | Decision::AcceptPart { .. } if !proposal.scope.is_file() => {
+            return Err(not_run("it was neither agreed to as it stood nor declined"));
+        }
         Decision::AcceptEdited { after } if *after == proposal.after => (after.clone(), EditOrigin::Model),
         Decision::AcceptEdited { after } => (after.clone(), EditOrigin::Person),
         Decision::AcceptPart { after, .. } => (after.clone(), EditOrigin::Model),
         Decision::Deny { reason } => return Err(denied(reason.trim())),
     };
     Ok(ApprovedEdit { path: proposal.path.clone(), before: proposal.before.clone(), after, by })
+}
+
+fn not_run(reason: &str) -> String {
+    let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    format!("The person declined this run{why}. Do not ask for it again unless they bring it up.")
 }
 
 fn denied(reason: &str) -> String {
@@ -150,6 +159,18 @@ mod tests {
         let said = told(&proposal(), &Decision::Accept, Some("@@ -1,1 +1,1 @@\n-x\n"));
         assert!(said.contains("were not written, the person's own text") && said.ends_with("-x\n"), "{said}");
         assert!(told(&proposal(), &Decision::Accept, Some("")).contains("fitted onto their text"));
+    }
+
+    #[test]
+    fn a_run_is_agreed_to_as_it_stands_or_not_at_all() {
+        let run = Proposal { scope: crate::agent::data::EditScope::Run { seconds: 240 }, ..proposal() };
+        assert!(resolve(&run, &Decision::Accept).is_ok());
+        let said = |decision: &Decision| resolve(&run, decision).expect_err("not run");
+        assert!(
+            said(&Decision::Deny { reason: "tonight".into() })
+                .starts_with("The person declined this run: tonight.")
+        );
+        assert!(said(&Decision::AcceptEdited { after: "x".into() }).contains("neither agreed"));
     }
 
     #[test]

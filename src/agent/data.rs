@@ -123,6 +123,8 @@ pub enum Approval {
     Auto,
     /// Changes a file: a proposal is shown and waits.
     Ask,
+    /// Takes minutes and gigabytes: what it costs is shown and waits, in every mode.
+    Cost,
 }
 
 /// A tool as the model sees it, and its approval rule as the machine sees it.
@@ -162,6 +164,8 @@ pub enum EditScope {
     Shared,
     /// The person's own ledger of lessons.
     Lessons,
+    /// No file: a run that takes about so long.
+    Run { seconds: u64 },
 }
 
 impl EditScope {
@@ -169,8 +173,13 @@ impl EditScope {
     pub fn may_be_automatic(self) -> bool {
         match self {
             Self::Port | Self::Test => true,
-            Self::Shared | Self::Lessons => false,
+            Self::Shared | Self::Lessons | Self::Run { .. } => false,
         }
+    }
+
+    /// Whether it is an edit, and not a run that costs.
+    pub fn is_file(self) -> bool {
+        !matches!(self, Self::Run { .. })
     }
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::check::family::existing;
 use super::{Common, output, task};
 use crate::agent::recipe::Recipe;
@@ -24,6 +26,9 @@ pub struct Args {
     /// Let the agent write the port and its test without asking; never a shared file
     #[arg(long)]
     pub allow_edits: bool,
+    /// Let the agent run a battery on a config's checkpoint that takes no longer by its estimate
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=1440))]
+    pub battery_minutes: u64,
 }
 
 /// Serves the tools until the client closes standard input.
@@ -43,7 +48,8 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
         );
         output::progress("for example: claude mcp add mlxport -- mlxport mcp MODEL_TYPE; Ctrl-C ends it");
     }
-    let rooms = McpRooms::new(settings, &configs);
+    let leaving = CancellationToken::new();
+    let rooms = McpRooms::new(settings, &configs, leaving.clone());
     if args.allow_edits {
         let id = rooms.session();
         output::progress(&format!("edits can be taken back: mlxport checkpoints {id}"));
@@ -52,8 +58,12 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
         rooms: Arc::new(rooms),
         model_type: args.model_type,
         edits: if args.allow_edits { Edits::Own } else { Edits::No },
+        battery_minutes: args.battery_minutes,
         recipe,
     };
-    task::run_on_stdin(async |cancel| serve(server, cancel).await)?;
+    task::run_on_stdin(async |cancel| {
+        let _gone = leaving.drop_guard();
+        serve(server, cancel).await
+    })?;
     Ok(ExitCode::SUCCESS)
 }

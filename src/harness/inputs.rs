@@ -32,6 +32,11 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Says whether a family was only asked what a run would cost.
+    pub fn is_estimate(&self) -> bool {
+        self.asks.as_ref().is_some_and(|(_, params)| params.get("estimate") == Some(&Value::Bool(true)))
+    }
+
     /// Names the variant where the worker does not.
     pub fn variant(&self) -> String {
         match self.configs.as_slice() {

@@ -61,6 +61,17 @@ pub async fn follow(
     }
 }
 
+/// Stops the job that does this, with all its processes, if it runs.
+pub async fn stop(home: &Home, request: &FamilyRequest) -> Result<(), Report> {
+    let args = serde_json::to_value(request).map_err(|error| bug(&error))?;
+    for (dir, spec) in detached::running(&home.results(), KIND) {
+        if spec.args == args {
+            detached::cancel(&dir).await.map_err(|error| Report::from(&error))?;
+        }
+    }
+    Ok(())
+}
+
 /// Stops the jobs of a family that run, with all their processes; gives how many there were.
 pub async fn cancel(home: &Home, family: &str) -> Result<usize, Report> {
     let mut stopped = 0;

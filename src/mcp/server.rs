@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::offer::{self, Edits, MODEL_TYPE};
 use super::{Rooms, answer, prompts};
 use crate::agent::approval::resolve;
-use crate::agent::data::{Decision, Proposal, ToolCall, ToolRun};
+use crate::agent::data::{Decision, EditScope, Proposal, ToolCall, ToolRun};
 use crate::agent::recipe::Recipe;
 use crate::harness::data::Event;
 use crate::tools::{Prepared, Registry, ToolEvent};
@@ -39,6 +39,8 @@ pub struct Server {
     /// The model type of all calls; each call names it where the server has none.
     pub model_type: Option<String>,
     pub edits: Edits,
+    /// Minutes that a battery may take by its estimate; the person agreed to these when they started the server.
+    pub battery_minutes: u64,
     pub recipe: Recipe,
 }
 
@@ -165,13 +167,37 @@ impl Server {
 
     /// The person agreed when they started the server with edits, to the port and its test alone.
     fn agreed(&self, call: &ToolCall, proposal: Proposal) -> Result<ToolRun, String> {
+        if let EditScope::Run { seconds } = proposal.scope {
+            if seconds.div_ceil(60) > self.battery_minutes {
+                return Err(too_long(&proposal, self.battery_minutes));
+            }
+            return approved(call, &proposal);
+        }
         if self.edits != Edits::Own || !proposal.scope.may_be_automatic() {
             return Err(format!("{} may not be changed over MCP", proposal.path));
         }
-        let approved = Some(resolve(&proposal, &Decision::Accept)?);
-        let arguments = serde_json::from_str(&call.arguments).unwrap_or_default();
-        Ok(ToolRun { call_id: call.id.clone(), name: call.name.clone(), arguments, approved })
+        approved(call, &proposal)
     }
+}
+
+fn approved(call: &ToolCall, proposal: &Proposal) -> Result<ToolRun, String> {
+    let approved = Some(resolve(proposal, &Decision::Accept)?);
+    let arguments = serde_json::from_str(&call.arguments).unwrap_or_default();
+    Ok(ToolRun { call_id: call.id.clone(), name: call.name.clone(), arguments, approved })
+}
+
+/// Gives what it would cost, and how the person lets it run.
+fn too_long(proposal: &Proposal, minutes: u64) -> String {
+    let allowed = match minutes {
+        0 => "none may be run from here".to_string(),
+        minutes => format!("up to {minutes} min may be run from here"),
+    };
+    format!(
+        "not run: {}; {allowed}. The person runs it with `mlxport check battery FOLDER`, or starts this server with \
+         `mlxport mcp --battery-minutes N`\n{}",
+        proposal.title,
+        proposal.after.trim_end()
+    )
 }
 
 /// Progress of one check: how many of its checks have spoken.

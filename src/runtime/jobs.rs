@@ -193,8 +193,9 @@ impl JobTable {
         }
     }
 
-    /// Cancels every job.
+    /// Cancels every job: the program ends. What outlasts it is left alone.
     pub fn cancel_all(&mut self) {
+        self.services.leaving.cancel();
         for (_, token) in self.live.drain() {
             token.cancel();
         }

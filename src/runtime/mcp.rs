@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use super::services::Configs;
 use super::tools::ToolServices;
@@ -27,6 +28,7 @@ pub struct McpRooms {
     settings: Settings,
     session: String,
     configs: Configs,
+    leaving: CancellationToken,
     open: Mutex<Open>,
 }
 
@@ -43,10 +45,12 @@ impl McpRooms {
     }
 
     /// Takes the settings and the config files that the person named. Opens nothing yet: a client waits for no set-up.
-    pub fn new(settings: Settings, configs: &[PathBuf]) -> Self {
+    /// `leaving` is cancelled when the server ends.
+    pub fn new(settings: Settings, configs: &[PathBuf], leaving: CancellationToken) -> Self {
         let held = Configs::default();
         held.set(configs);
-        Self { settings, session: format!("mcp-{}", new_id()), configs: held, open: Mutex::default() }
+        let session = format!("mcp-{}", new_id());
+        Self { settings, session, configs: held, leaving, open: Mutex::default() }
     }
 
     async fn made(&self, model_type: &str) -> Result<Registry, Report> {
@@ -74,6 +78,7 @@ impl McpRooms {
             session: self.session.clone(),
             settings: self.settings.clone(),
             configs: self.configs.clone(),
+            leaving: self.leaving.clone(),
         };
         let made = tools.registry().await?;
         open.registries.insert(model_type.to_string(), made.clone());

@@ -5,6 +5,7 @@
 //! sink made by [`jobs::JobSink::sink`] and returns when the job is done. Its error is told to the pane by `Pane::ended`.
 
 pub mod backend;
+mod battery;
 pub mod bench_agent;
 pub mod demo;
 pub mod discover;

@@ -62,6 +62,11 @@ fn chat(entry: &Chat) -> Vec<String> {
             labelled("condensed", &format!("facts and this summary stand for {upto} messages\n{summary}"))
         }
         Chat::NotCompacted { why } => labelled("not condensed", why),
+        Chat::Proposed { proposal } if !proposal.scope.is_file() => {
+            let mut out = labelled("proposal", &proposal.title);
+            out.extend(labelled("run", &proposal.after));
+            out
+        }
         Chat::Proposed { proposal } => {
             let mut out = labelled("proposal", &format!("{} ({})", proposal.title, proposal.path));
             out.extend(labelled("diff", &diff(&proposal.before, &proposal.after)));

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
+use tokio_util::sync::CancellationToken;
+
 use super::models::Models;
 use crate::app::Millis;
 use crate::config::{Home, Settings};
@@ -22,6 +24,8 @@ pub struct Services {
     configs: Configs,
     /// Who answers in which role.
     pub models: Models,
+    /// Cancelled when the program ends, before its jobs are.
+    pub leaving: CancellationToken,
 }
 
 /// The session's config files, as the configs pane has them now; the tools look at them when they are called.
@@ -65,7 +69,8 @@ impl Services {
     pub fn new(settings: Settings, session: String) -> Self {
         let models = Models::new(settings.clone());
         let configs = Configs::default();
-        Self { settings, session, start: Instant::now(), connected: RwLock::new(None), configs, models }
+        let (start, connected, leaving) = (Instant::now(), RwLock::new(None), CancellationToken::new());
+        Self { settings, session, start, connected, configs, models, leaving }
     }
 
     /// The session's config files.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
+use super::battery;
 use super::services::Configs;
 use super::variants::{self, Evidence};
 use crate::agent::data::{ApprovedEdit, EditScope};
@@ -13,6 +14,7 @@ use crate::config::Settings;
 use crate::harness::Harness;
 use crate::harness::asks;
 use crate::harness::data::{Event, FamilyRequest, RunResult, TwinRequest};
+use crate::harness::job::{self, End};
 use crate::hub::data::headers::{Checkpoint, Origin as HeadersFrom};
 use crate::hub::data::inventory::{Inventory, Machine};
 use crate::hub::data::{Config, Defaults, Keys, Ledger, Matrix, Origin, RepoRef};
@@ -27,7 +29,7 @@ use crate::tools::check_load::LoadSource;
 use crate::tools::def::LESSONS;
 use crate::tools::format_port::black_isort;
 use crate::tools::inventory::Wanted;
-use crate::tools::services::Reply;
+use crate::tools::services::{Estimate, Reply};
 use crate::tools::{Registry, ToolContext};
 use crate::util::blame::{Blame, Report};
 use crate::util::id::sha256_hex;
@@ -43,6 +45,8 @@ pub struct ToolServices {
     pub session: String,
     pub settings: Settings,
     pub configs: Configs,
+    /// Cancelled when the program ends, before its jobs are.
+    pub leaving: CancellationToken,
 }
 
 impl ToolServices {
@@ -168,6 +172,37 @@ impl crate::tools::Services for ToolServices {
         .boxed()
     }
 
+    fn estimate<'a>(&'a self, request: FamilyRequest, cancel: CancellationToken) -> Reply<'a, Estimate> {
+        async move {
+            let (gathered, sink) = battery::gather();
+            let result = self.check_family(battery::only_estimate(request), sink, cancel).await?;
+            battery::found(&result, &gathered)
+        }
+        .boxed()
+    }
+
+    fn battery<'a>(
+        &'a self,
+        request: FamilyRequest,
+        sink: Sink<Event>,
+        cancel: CancellationToken,
+    ) -> Reply<'a, RunResult> {
+        async move {
+            let (home, program) = (&self.settings.home.value, &self.settings.exe);
+            match job::follow(home, program, &request, sink, cancel).await? {
+                End::Done(result) => Ok(*result),
+                End::Left => {
+                    // Who quits leaves the job alone; who interrupts wants it to end.
+                    if !self.leaving.is_cancelled() {
+                        job::stop(home, &request).await?;
+                    }
+                    Err(Report::new(Blame::User, "the battery was interrupted; what was finished is kept"))
+                }
+            }
+        }
+        .boxed()
+    }
+
     fn configs(&self) -> Vec<PathBuf> {
         self.configs.get()
     }
@@ -232,7 +267,8 @@ pub fn allowed<'a>(
     match scope {
         EditScope::Port | EditScope::Test => (AllowList::for_port(workspace, model_type, session), checkout),
         EditScope::Shared => (AllowList::one(checkout, path, backups), checkout),
-        EditScope::Lessons => (AllowList::one(root, LESSONS, backups), root),
+        // A run writes no file; nothing is allowed that is not named here.
+        EditScope::Lessons | EditScope::Run { .. } => (AllowList::one(root, LESSONS, backups), root),
     }
 }
 

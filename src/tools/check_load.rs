@@ -81,7 +81,7 @@ fn wait(arguments: Value, desk: &Desk, line: Line) -> Answer<'_, ToolEnd> {
             }
         };
         let result = desk.services.check_load(source, line.events(), line.cancel).await;
-        Ok(checked(result.map_err(ToolError::Service)?, desk))
+        Ok(checked(result.map_err(ToolError::Service)?, "", desk))
     }
     .boxed()
 }

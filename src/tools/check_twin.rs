@@ -1,4 +1,4 @@
-//! `check_twin`: the harness's verdict on the port as it stands, on the class's defaults or the session's variants.
+//! `check_twin`: the harness's verdict on the port as it stands, on the session's configs, or the class's defaults where it has none.
 
 use futures::FutureExt;
 use serde::Deserialize;
@@ -61,9 +61,12 @@ fn wait(arguments: Value, desk: &Desk, line: Line) -> Answer<'_, ToolEnd> {
     async move {
         let args: Args = args::typed(NAME, arguments)?;
         let wanted = variants::choose(NAME, &args.variants, desk).await?;
+        let count = wanted.len();
         let request = TwinRequest { configs: wanted, ..request(args, &desk.model_type)? };
         let result = desk.services.check_twin(request, line.events(), line.cancel).await;
-        Ok(checked(result.map_err(ToolError::Service)?, desk))
+        let result = result.map_err(ToolError::Service)?;
+        let note = variants::judged(count, &result, desk);
+        Ok(checked(result, &note, desk))
     }
     .boxed()
 }

@@ -13,7 +13,7 @@ use super::error::ToolError;
 use super::paths::{Roots, Target, Writable};
 use super::services::Services;
 use super::told;
-use crate::agent::data::{Approval, EditScope, ToolOutcome, ToolSpec};
+use crate::agent::data::{Approval, EditScope, ToolOutcome, ToolRun, ToolSpec};
 use crate::harness::data::{Event, FamilyRequest, RunResult};
 use crate::util::blame::{Blame, Report};
 use crate::util::fs::read_text;
@@ -64,6 +64,11 @@ pub enum Work {
     Wait(for<'a> fn(Value, &'a Desk, Line) -> Answer<'a, ToolEnd>),
     /// Works out a proposal; it is written once the person has agreed.
     Propose(for<'a> fn(Value, &'a Desk, Line) -> Answer<'a, Prepared>),
+    /// Says what a run costs; once the person has agreed to what was said, it runs.
+    Cost {
+        ask: for<'a> fn(Value, &'a Desk, Line) -> Answer<'a, Prepared>,
+        run: for<'a> fn(ToolRun, &'a Desk, Line) -> Answer<'a, ToolEnd>,
+    },
 }
 
 /// The text for the model, and the card's line.
@@ -100,9 +105,10 @@ pub struct Desk {
 impl ToolDef {
     /// Says whether a person must agree.
     pub fn approval(&self) -> Approval {
-        match self.class {
-            Class::Read | Class::Check => Approval::Auto,
-            Class::Edit(_) => Approval::Ask,
+        match (self.class, self.work) {
+            (_, Work::Cost { .. }) => Approval::Cost,
+            (Class::Read | Class::Check, _) => Approval::Auto,
+            (Class::Edit(_), _) => Approval::Ask,
         }
     }
 
@@ -150,6 +156,7 @@ impl Desk {
     pub fn now(&self, target: &Target) -> Result<Option<String>, ToolError> {
         match target.scope {
             EditScope::Port | EditScope::Test | EditScope::Shared => self.writable.read(&self.roots, target),
+            EditScope::Run { .. } => Ok(None),
             EditScope::Lessons if !self.lessons.exists() => Ok(None),
             EditScope::Lessons => {
                 let text =
@@ -176,10 +183,10 @@ pub fn done((text, summary): Told) -> ToolEnd {
     ToolEnd { outcome: ToolOutcome::Done { text }, summary, artifacts: Vec::new() }
 }
 
-/// Ends a call of the harness: the verdict in words, and the result whole for panes and other agents.
-pub fn checked(result: RunResult, desk: &Desk) -> ToolEnd {
+/// Ends a call of the harness: the verdict in words with a note below it, and the result whole for panes and other agents.
+pub fn checked(result: RunResult, note: &str, desk: &Desk) -> ToolEnd {
     ToolEnd {
-        outcome: ToolOutcome::Done { text: told::run(&result, desk) },
+        outcome: ToolOutcome::Done { text: told::run(&result, note, desk) },
         summary: told::summary(&result),
         artifacts: vec![Artifact::Check { result: Box::new(result) }],
     }
@@ -193,7 +200,7 @@ pub async fn judged(request: FamilyRequest, desk: &Desk, line: Line) -> Result<T
 /// Runs a family as it is asked for, and ends the call with what it says.
 pub async fn family(request: FamilyRequest, desk: &Desk, line: Line) -> Result<ToolEnd, ToolError> {
     let result = desk.services.check_family(request, line.events(), line.cancel).await;
-    Ok(checked(result.map_err(ToolError::Service)?, desk))
+    Ok(checked(result.map_err(ToolError::Service)?, "", desk))
 }
 
 /// Runs work that reads the disk on a thread of its own.

@@ -15,7 +15,7 @@ pub const NAME: &str = "list_checks";
 
 /// The checks that have a tool of their own.
 const OTHERS: &str = "Others have tools of their own: check_load (a checkpoint at full size, from its headers), check_shard \
-    (several processes), check_speed (figures beside an accepted port), check_golden (a pack from another machine).\n";
+    (several processes), check_speed (figures beside an accepted port), check_golden (a pack from another machine), check_battery (real weights; the person is asked).\n";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -71,17 +71,19 @@ fn wait(arguments: Value, desk: &Desk, line: Line) -> Answer<'_, ToolEnd> {
             Some(name) => {
                 let at = desk.clone();
                 let run = blocking(move || runs::find(NAME, &name, &at)).await?;
-                let note = runs::stale(&run, desk);
+                let note = runs::stale(&run, desk).unwrap_or_default();
                 (run.result, note, Vec::new())
             }
             None => {
                 let configs = variants::choose(NAME, &args.variants, desk).await?;
+                let count = configs.len();
                 let checks = vec![CheckId::EXACT, CheckId::LOCATE];
                 let request = TwinRequest { configs, checks, ..TwinRequest::new(&desk.model_type) };
                 let asked = desk.services.check_twin(request, line.events(), line.cancel).await;
                 let result = asked.map_err(ToolError::Service)?;
                 let artifacts = vec![Artifact::Check { result: Box::new(result.clone()) }];
-                (result, None, artifacts)
+                let note = variants::judged(count, &result, desk);
+                (result, note, artifacts)
             }
         };
         let at = desk.clone();
@@ -91,14 +93,16 @@ fn wait(arguments: Value, desk: &Desk, line: Line) -> Answer<'_, ToolEnd> {
     .boxed()
 }
 
-fn written(result: &RunResult, note: Option<String>, around: usize, desk: &Desk) -> (String, String) {
-    let mut text = note.map(|note| format!("{note}\n")).unwrap_or_default();
+fn written(result: &RunResult, note: String, around: usize, desk: &Desk) -> (String, String) {
     let Some(place) = result.first_divergence() else {
-        text.push_str(&told::run(result, desk));
+        let mut text = told::run(result, &note, desk);
         text.push_str("no module diverges in this run\n");
         return (text, format!("{}: no module diverges", result.verdict.name()));
     };
-    let _ = writeln!(text, "verdict: {} (run {})", result.verdict.name(), result.run_id);
+    let mut text = format!("verdict: {} (run {})\n", result.verdict.name(), result.run_id);
+    if !note.is_empty() {
+        let _ = writeln!(text, "{note}");
+    }
     told::divergence(&mut text, place, desk);
     let Divergence { reference, port, .. } = place;
     for (side, place) in [("reference", reference), ("port", port)] {

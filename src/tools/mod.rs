@@ -6,6 +6,7 @@
 
 mod args;
 mod bound;
+mod check_battery;
 mod check_golden;
 pub mod check_load;
 mod check_shard;

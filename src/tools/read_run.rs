@@ -67,7 +67,7 @@ fn read(arguments: Value, desk: &Desk, _: &CancellationToken) -> Result<Told, To
     let run = runs::find(NAME, &name, desk)?;
     let mut text = head(&run, desk);
     let Some(check) = check else {
-        text.push_str(&told::run(&run.result, desk));
+        text.push_str(&told::run(&run.result, "", desk));
         return Ok((text, format!("read run {}", run.result.run_id)));
     };
     let rows: Vec<&CheckRecord> = run.result.checks.iter().filter(|row| row.id.name() == check).collect();

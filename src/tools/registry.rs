@@ -86,7 +86,7 @@ impl Registry {
         let arguments = args::object(tool.name, &call.arguments)?;
         (tool.check)(arguments.clone(), &self.desk)?;
         match tool.work {
-            Work::Propose(propose) => {
+            Work::Propose(propose) | Work::Cost { ask: propose, .. } => {
                 let line = Line { call_id: call.id.clone(), sink: discard(), cancel: cancel.clone() };
                 propose(arguments, &self.desk, line).await
             }
@@ -123,6 +123,7 @@ impl Registry {
                 blocking(move || read(run.arguments, &desk, &cancel)).await.map(done)
             }
             Work::Wait(wait) => wait(run.arguments, &self.desk, line).await,
+            Work::Cost { run: go, .. } => go(run, &self.desk, line).await,
             Work::Propose(_) => {
                 let edit = run.approved.ok_or(ToolError::NotApproved { tool: tool.name })?;
                 let Class::Edit(reach) = tool.class else {
@@ -171,6 +172,7 @@ impl Registry {
             EditScope::Port | EditScope::Test => Reach::Own,
             EditScope::Shared => Reach::Shared,
             EditScope::Lessons => Reach::Lessons,
+            EditScope::Run { .. } => return Ok(None),
         };
         self.desk.now(&self.desk.target(reach, path)?)
     }

@@ -19,6 +19,15 @@ use crate::util::sink::Sink;
 /// An answer of another room.
 pub type Reply<'a, T> = BoxFuture<'a, Result<T, Report>>;
 
+/// What a battery costs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Estimate {
+    pub seconds: f64,
+    pub memory_gb: f64,
+    /// The harness's own words, a line a checkpoint.
+    pub words: Vec<String>,
+}
+
 /// The rooms behind the tools.
 pub trait Services: Send + Sync {
     /// Runs the harness's twin check.
@@ -39,6 +48,17 @@ pub trait Services: Send + Sync {
 
     /// Runs a family in a worker of its own, which may read and write what the request names.
     fn check_family<'a>(
+        &'a self,
+        request: FamilyRequest,
+        sink: Sink<Event>,
+        cancel: CancellationToken,
+    ) -> Reply<'a, RunResult>;
+
+    /// Says what a battery would cost, from headers alone. What stands against it is a report of the user's.
+    fn estimate<'a>(&'a self, request: FamilyRequest, cancel: CancellationToken) -> Reply<'a, Estimate>;
+
+    /// Runs a battery as a job of its own, or follows the one that does the same, to its end. Stops it when cancelled.
+    fn battery<'a>(
         &'a self,
         request: FamilyRequest,
         sink: Sink<Event>,

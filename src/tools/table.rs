@@ -2,10 +2,10 @@
 
 use super::def::ToolDef;
 use super::{
-    check_golden, check_load, check_shard, check_speed, check_twin, compare_runs, config_diff, config_ledger,
-    debug_checklist, edit_port, edit_shared, edit_test, format_port, inventory, lessons, lint_port,
-    list_checks, list_sources, locate_fault, nearest_ports, outline_source, read_inheritance, read_run,
-    read_source, search_sources, write_port,
+    check_battery, check_golden, check_load, check_shard, check_speed, check_twin, compare_runs, config_diff,
+    config_ledger, debug_checklist, edit_port, edit_shared, edit_test, format_port, inventory, lessons,
+    lint_port, list_checks, list_sources, locate_fault, nearest_ports, outline_source, read_inheritance,
+    read_run, read_source, search_sources, write_port,
 };
 
 /// All tools.
@@ -27,6 +27,7 @@ pub static TOOLS: &[&ToolDef] = &[
     &check_load::DEF,
     &check_shard::DEF,
     &check_speed::DEF,
+    &check_battery::DEF,
     &check_golden::CHECK_DEF,
     &check_golden::WRITE_DEF,
     &list_checks::DEF,

@@ -16,9 +16,12 @@ const MOST_FINDINGS: usize = 40;
 /// Most rows of one answer: checks times variants.
 const MOST_ROWS: usize = 120;
 
-/// Writes a result for the model.
-pub fn run(result: &RunResult, desk: &Desk) -> String {
+/// Writes a result for the model, a note below its verdict.
+pub fn run(result: &RunResult, note: &str, desk: &Desk) -> String {
     let mut text = format!("verdict: {} (run {})\n", result.verdict.name(), result.run_id);
+    if !note.is_empty() {
+        let _ = writeln!(text, "{note}");
+    }
     for check in result.checks.iter().take(MOST_ROWS) {
         row(&mut text, check);
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::bound;
 use super::def::{Desk, blocking};
 use super::error::ToolError;
+use crate::harness::data::RunResult;
 use crate::hub;
 use crate::util::blame::Report;
 use crate::util::text::one_line;
@@ -16,11 +17,11 @@ use crate::util::text::one_line;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "Written")]
 pub enum Variants {
-    /// The config class's own defaults.
+    /// What the harness pane judges: the session's configs; the class's defaults where it has none.
     #[default]
-    Defaults,
-    /// Those of the session; the class's defaults where it has none.
     All,
+    /// The config class's own defaults.
+    Defaults,
     Named(Vec<String>),
 }
 
@@ -46,7 +47,7 @@ impl From<Written> for Variants {
 pub fn schema() -> Value {
     json!({
         "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
-        "description": "`defaults` (when left out): the config class alone; `all`: every config of the session; or names as config_diff shows them",
+        "description": "`all` (when left out): every config of the session, as the harness pane judges them, or the config class where it has none; `defaults`: the config class alone; or names as config_diff shows them",
     })
 }
 
@@ -84,6 +85,18 @@ fn one(tool: &'static str, name: &str, known: &[(String, PathBuf)]) -> Result<Pa
         }
     };
     Err(ToolError::Arguments { tool, text })
+}
+
+/// Says what a run judged, for the answer: a pass on the class's defaults is none on the session's configs.
+pub fn judged(configs: usize, result: &RunResult, desk: &Desk) -> String {
+    if configs > 0 {
+        return format!("judged on the session's configs: {}", bound::line(&one_line(&result.variant)));
+    }
+    match desk.services.configs().len() {
+        0 => "judged on the config class's own defaults: the session has no configs".into(),
+        1 => "judged on the config class's own defaults, not on the session's config".into(),
+        count => format!("judged on the config class's own defaults, not on the session's {count} configs"),
+    }
 }
 
 /// The schema of an argument that means one variant.

@@ -294,6 +294,23 @@ impl mlxport::tools::Services for NoServices {
         Box::pin(async { Err(no()) })
     }
 
+    fn estimate<'a>(
+        &'a self,
+        _: mlxport::harness::data::FamilyRequest,
+        _: CancellationToken,
+    ) -> mlxport::tools::services::Reply<'a, mlxport::tools::services::Estimate> {
+        Box::pin(async { Err(no()) })
+    }
+
+    fn battery<'a>(
+        &'a self,
+        _: mlxport::harness::data::FamilyRequest,
+        _: mlxport::util::sink::Sink<mlxport::harness::data::Event>,
+        _: CancellationToken,
+    ) -> mlxport::tools::services::Reply<'a, mlxport::harness::data::RunResult> {
+        Box::pin(async { Err(no()) })
+    }
+
     fn configs(&self) -> Vec<PathBuf> {
         Vec::new()
     }

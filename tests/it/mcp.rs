@@ -147,7 +147,9 @@ fn another_agent_reads_checks_and_is_refused_edits() {
     assert!(prompts.contains(&"port") && prompts.contains(&"rope"), "{prompts:?}");
     assert!(said[12]["messages"][0]["content"]["text"].as_str().unwrap().contains("rope_parameters"));
     assert!(said[13]["error"].as_str().unwrap().contains("no prompt named"));
-    for (at, end) in [(14, "golden: pass, twin twin, arrays written"), (15, "golden: pass, twin std 1.0, ")] {
+    for (at, end) in
+        [(14, "golden: pass, twin twin, arrays written"), (15, "golden: pass, twin twin, relative")]
+    {
         assert!(!is_error(&said[at]) && text(&said[at]).contains(end), "{at}: {}", said[at]);
     }
     assert!(is_error(&said[16]) && text(&said[16]).contains("there are llama.gold"), "{}", said[16]);

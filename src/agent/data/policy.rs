@@ -237,8 +237,12 @@ impl Policy {
         self.rules.iter().filter(move |taken| taken.until_ms.is_none_or(|until| now_ms < until))
     }
 
-    /// Decides on an edit. Shared files are written without asking by a rule that names them only.
+    /// Decides on an edit. Shared files are written without asking by a rule that names them only; a run that costs is
+    /// asked for each time.
     pub fn rule(&self, (path, scope): (&str, EditScope), changed: usize, now_ms: u64) -> Ruling {
+        if !scope.is_file() {
+            return Ruling::Ask;
+        }
         if let Some(taken) = self.in_force(now_ms).find(|taken| taken.rule.covers(path, changed)) {
             return Ruling::Write(By::Rule { rule: taken.rule.to_string() });
         }

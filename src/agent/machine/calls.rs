@@ -127,7 +127,9 @@ impl Machine {
                 self.end_call(&run.call_id, ToolOutcome::Failed { text });
                 return self.advance();
             }
-            Approval::Ask => (CallPhase::Preparing { since_ms }, Output::Prepare { run: run.clone() }),
+            Approval::Ask | Approval::Cost => {
+                (CallPhase::Preparing { since_ms }, Output::Prepare { run: run.clone() })
+            }
         };
         self.set_phase(&run.call_id, phase);
         self.out.push(output);

@@ -46,6 +46,7 @@ impl Facts {
             Entry::ToolEnded { call_id, outcome } => {
                 if let Some(proposal) = self.proposals.remove(call_id)
                     && matches!(outcome, ToolOutcome::Done { .. })
+                    && proposal.scope.is_file()
                 {
                     self.edited.insert(proposal.path);
                 }

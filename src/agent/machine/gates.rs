@@ -93,7 +93,7 @@ impl Seen {
                     }
                 }
             }
-            Entry::Proposed { proposal } => {
+            Entry::Proposed { proposal } if proposal.scope.is_file() => {
                 self.proposed.insert(proposal.call_id.clone());
             }
             Entry::ToolEnded { call_id, outcome } => {
@@ -120,13 +120,16 @@ impl Seen {
 }
 
 fn reads(name: &str, arguments: &str) -> Option<Reads> {
-    if name.starts_with("check_") {
+    let arguments = serde_json::from_str::<serde_json::Value>(arguments).unwrap_or_default();
+    // Speed judges nothing. A fault is located by the checks, run anew; in an earlier run it is only read.
+    if name.starts_with("check_") && name != "check_speed"
+        || name == "locate_fault" && arguments["run"].is_null()
+    {
         return Some(Reads::Check);
     }
     if name.contains("config") || name.contains("ledger") {
         return Some(Reads::Config);
     }
-    let arguments: serde_json::Value = serde_json::from_str(arguments).ok()?;
     let path = arguments["path"].as_str().unwrap_or_default();
     let file = path.rsplit('/').next().unwrap_or_default();
     let of_reference = !path.starts_with("mlx_lm/") && !path.starts_with("tests/");

@@ -188,6 +188,28 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_costs_waits_for_the_person_in_every_mode_and_whatever_the_rules() {
+        for mode in EditMode::ALL {
+            let mut machine = machine();
+            let tool = ToolSpec {
+                name: "edit".into(),
+                description: "d".into(),
+                schema: json!({"type": "object"}),
+                approval: Approval::Cost,
+            };
+            machine.configure(Setup { tools: vec![tool], ..Setup::default() });
+            machine.step(0, Input::Mode(mode));
+            machine.step(0, Input::TakeRule(rule(&format!("allow edits of {PORT} until I quit"))));
+            machine.step(0, Input::User("hi".into()));
+            let outputs = called(&mut machine, (1, 1), "e");
+            assert!(matches!(outputs.last(), Some(Output::Prepare { .. })), "{mode:?}: {outputs:?}");
+            let run = proposal("e", EditScope::Run { seconds: 240 });
+            assert_eq!(decided(&proposed(&mut machine, 2, run)), None, "{mode:?}");
+            assert!(machine.proposal().is_some(), "{mode:?}");
+        }
+    }
+
+    #[test]
     fn a_rule_agrees_until_its_time_and_the_log_names_it() {
         let mut machine = machine();
         let text = format!("allow edits of {PORT} for 1 minute");

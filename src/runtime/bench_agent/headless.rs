@@ -17,7 +17,7 @@ use crate::tools::{Prepared, Registry};
 use crate::util::blame::Report;
 use crate::util::sink::discard;
 
-const REFUSED: &str = "only the port and its entry in tests/test_models.py may be changed in this run";
+const REFUSED: &str = "only the port and its entry in tests/test_models.py may be changed in this run, and the twin check judges it";
 
 /// How a turn came to rest.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,7 +129,9 @@ impl<'a> Headless<'a> {
         if let Some(proposal) = self.machine.proposal() {
             let decision = match proposal.scope {
                 EditScope::Port | EditScope::Test => Decision::Accept,
-                EditScope::Shared | EditScope::Lessons => Decision::Deny { reason: REFUSED.into() },
+                EditScope::Shared | EditScope::Lessons | EditScope::Run { .. } => {
+                    Decision::Deny { reason: REFUSED.into() }
+                }
             };
             return Some(Input::Decided { call_id: proposal.call_id.clone(), decision });
         }

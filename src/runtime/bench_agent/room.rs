@@ -58,6 +58,7 @@ impl Room {
             session: bench.to_string(),
             settings: ground.settings.clone(),
             configs: Configs::default(),
+            leaving: tokio_util::sync::CancellationToken::new(),
         };
         let context = ToolContext {
             checkout: workspace.checkout.clone(),

@@ -172,6 +172,7 @@ async fn connect(
                 session: services.session.clone(),
                 settings: services.settings.clone(),
                 configs: services.configs().clone(),
+                leaving: services.leaving.clone(),
             };
             Some(tools.registry().await?)
         }

@@ -156,6 +156,9 @@ impl Folding {
     fn proposed(&mut self, proposal: Proposal) {
         let Some(call) = self.call(&proposal.call_id) else { return };
         call.title = proposal.title;
+        if !proposal.scope.is_file() {
+            return;
+        }
         call.edit = Some(Edit {
             path: proposal.path,
             diff: String::new(),

@@ -11,7 +11,7 @@ fn malformed_calls_are_answered_with_what_is_wrong() {
     };
     assert_eq!(
         said("rm_rf", "{}"),
-        "there is no tool named `rm_rf`; the tools are: list_sources, outline_source, read_source, search_sources, read_inheritance, nearest_ports, config_diff, config_ledger, inventory, write_port, edit_port, edit_test, edit_shared, check_twin, check_load, check_shard, check_speed, check_golden, write_golden, list_checks, locate_fault, debug_checklist, read_run, compare_runs, lint_port, format_port, read_lessons, add_lesson"
+        "there is no tool named `rm_rf`; the tools are: list_sources, outline_source, read_source, search_sources, read_inheritance, nearest_ports, config_diff, config_ledger, inventory, write_port, edit_port, edit_test, edit_shared, check_twin, check_load, check_shard, check_speed, check_battery, check_golden, write_golden, list_checks, locate_fault, debug_checklist, read_run, compare_runs, lint_port, format_port, read_lessons, add_lesson"
     );
     assert_eq!(said("read_source", "{}"), "arguments of `read_source`: missing field `path`");
     assert_eq!(
@@ -125,7 +125,7 @@ fn value(dice: &mut Dice, key: &str, depth: usize) -> serde_json::Value {
             let nested = (0..dice.roll(12)).fold(json!(1), |inner, _| json!([inner]));
             json!({"vocab_size": dice.roll(3) * 50, "num_hidden_layers": dice.roll(20), "\u{202e}k\n": nested})
         }
-        (_, "checks" | "repos" | "variants") => {
+        (_, "checks" | "repos" | "variants" | "tests") => {
             let names = ["exact", "quick", "full", "all", "../x", "acme/harbor", "acme/../x", "/etc", "v1"];
             json!([dice.pick(&names), dice.pick(&names)])
         }
@@ -181,7 +181,8 @@ fn thousands_of_hostile_calls_touch_nothing_outside_the_allow_list() {
     std::os::unix::fs::symlink(&root, checkout.join("mlx_lm/up")).unwrap();
     std::os::unix::fs::symlink(checkout.join(".git"), checkout.join("tests/git")).unwrap();
     write(&root.join("lessons.md"), "# Lessons\n");
-    place.config("v1", r#"{"model_type": "arcee", "rope_theta": 1e6}"#);
+    let config = place.config("v1", r#"{"model_type": "arcee", "rope_theta": 1e6}"#);
+    write(&config.parent().unwrap().join("model.safetensors"), "weights");
     place.store(passed());
     let before = place.snapshot();
     let allowed: Vec<PathBuf> =
@@ -212,6 +213,7 @@ fn thousands_of_hostile_calls_touch_nothing_outside_the_allow_list() {
                     EditScope::Test => path == allowed[1],
                     EditScope::Shared => shared.contains(&path),
                     EditScope::Lessons => proposal.path == "lessons.md",
+                    EditScope::Run { .. } => proposal.path == "the battery on v1",
                 };
                 assert!(fits, "{} {text}: {proposal:?}", spec.name);
                 continue;
@@ -273,6 +275,8 @@ fn every_spec_is_a_strict_schema_and_writers_ask() {
         ["write_port", "edit_port", "edit_test", "edit_shared", "format_port", "add_lesson"],
         "a new tool that asks, or one that no longer does, is a decision"
     );
+    let costs = specs.iter().filter(|spec| spec.approval == Approval::Cost);
+    assert_eq!(costs.map(|spec| spec.name.as_str()).collect::<Vec<_>>(), ["check_battery"]);
     for spec in specs {
         assert_eq!(spec.schema["type"], "object", "{}", spec.name);
         assert_eq!(spec.schema["additionalProperties"], false, "{}", spec.name);

@@ -75,6 +75,7 @@ fn the_check_is_told_in_few_words_with_the_place_in_both_sources() {
         end.outcome,
         ToolOutcome::Done {
             text: "verdict: fail (run r1)\n\
+                   judged on the config class's own defaults: the session has no configs\n\
                    exact: fail, twin std 1.0, relative error 2.9e-01 (bar 1e-5)\n\
                    exact: fail, twin std 1.0, relative error 2.9e-01 (bar 1e-5)\n\
                    first divergent module: model.layers.5.mlp\n  \
@@ -116,8 +117,16 @@ fn checks_run_on_the_sessions_variants_by_name() {
     assert_eq!(asked(json!({})).configs, Vec::<PathBuf>::new());
     let first = place.config("Harbor-8B", r#"{"model_type": "arcee"}"#);
     let second = place.config("Harbor-70B", r#"{"model_type": "arcee"}"#);
-    assert_eq!(asked(json!({})).configs, Vec::<PathBuf>::new());
-    assert_eq!(asked(json!({"variants": "all"})).configs, [first, second.clone()]);
+    assert_eq!(asked(json!({})).configs, [first.clone(), second.clone()], "what the harness pane judges");
+    assert_eq!(asked(json!({"variants": "all"})).configs, [first.clone(), second.clone()]);
+    place.done("locate_fault", json!({}));
+    assert_eq!(place.fake.asked.lock().unwrap().pop().unwrap().configs, [first, second.clone()]);
+    let said = |arguments| place.done("check_twin", arguments).lines().nth(1).unwrap_or_default().to_string();
+    assert_eq!(said(json!({})), "judged on the session's configs: defaults");
+    assert_eq!(
+        said(json!({"variants": "defaults"})),
+        "judged on the config class's own defaults, not on the session's 2 configs"
+    );
     assert_eq!(asked(json!({"variants": "defaults"})).configs, Vec::<PathBuf>::new());
     let one = asked(json!({"variants": ["Harbor-70B"], "checks": "full", "seed": 7}));
     assert_eq!((one.configs, one.seed), (vec![second], 7));
@@ -241,13 +250,86 @@ fn an_interrupted_family_says_so_and_every_check_of_the_harness_has_a_tool() {
     assert!(matches!(end.outcome, ToolOutcome::Interrupted { .. }), "{end:?}");
     let names: Vec<String> = place.registry.specs().into_iter().map(|spec| spec.name).collect();
     for check in mlxport::harness::data::plan::list() {
-        let id = check.id.name();
-        match check.family.as_str() {
-            "twin" => {
-                place.done("check_twin", json!({"checks": [id]}));
-                assert_eq!(place.fake.asked.lock().unwrap().pop().unwrap().checks, [check.id]);
-            }
-            family => assert!(names.contains(&format!("check_{family}")), "{id}: no tool for {family}"),
-        }
+        assert_eq!(check.family, "twin");
+        place.done("check_twin", json!({"checks": [check.id.name()]}));
+        assert_eq!(place.fake.asked.lock().unwrap().pop().unwrap().checks, [check.id]);
+    }
+    let families = include_str!("../../../src/harness/python/mlxport_harness/families.py");
+    let (_, table) = families.split_once("FAMILIES = {").expect("the families");
+    let (table, _) = table.split_once('}').expect("its end");
+    let known: Vec<&str> = table.lines().filter_map(|line| line.trim().split('"').nth(1)).collect();
+    assert!(known.len() >= 7, "{known:?}");
+    // `reference` records the reference's side of a twin for the others; it judges no port.
+    for family in known.into_iter().filter(|family| *family != "reference") {
+        assert!(names.contains(&format!("check_{family}")), "no tool for {family}");
+    }
+}
+
+#[test]
+fn a_battery_is_shown_with_its_cost_and_runs_as_it_was_agreed_to() {
+    let place = place();
+    write(&place.folder.path().join("mlx-lm").join(PORT), "x = 1\n");
+    let config = place.config("Harbor-8B", r#"{"model_type": "arcee"}"#);
+    place.config("Harbor-70B", r#"{"model_type": "arcee"}"#);
+    let folder = config.parent().unwrap().canonicalize().unwrap();
+    write(&folder.join("model.safetensors"), "weights");
+    let wanted = json!({"variant": "Harbor-8B", "tests": ["dtype", "predictions"], "max_tokens": 8});
+    let proposal = place.proposal("check_battery", wanted.clone());
+    assert_eq!(proposal.title, "run the battery on Harbor-8B: about 5 min, 1.2 GB of memory");
+    assert_eq!((proposal.scope, proposal.before.as_str()), (EditScope::Run { seconds: 241 }, ""));
+    assert_eq!(
+        proposal.after,
+        format!(
+            "checkpoint  {}\nport        mlx_lm/models/arcee.py, as it is saved when it starts\n\
+             tests       dtype, predictions; generates at most 8 tokens\n135 million parameters: about 4 min\n\
+             It is a job of its own: it goes on when mlxport is closed; an interrupt stops it.\n",
+            folder.display()
+        )
+    );
+    let run = |path: &str, by, arguments: &serde_json::Value| {
+        let edit = ApprovedEdit { path: path.into(), before: "".into(), after: "".into(), by };
+        let arguments = arguments.clone();
+        place.run(ToolRun {
+            call_id: "c1".into(),
+            name: "check_battery".into(),
+            arguments,
+            approved: Some(edit),
+        })
+    };
+    let other = json!({"variant": "Harbor-70B"});
+    for (path, by, arguments) in [
+        ("the battery on Harbor-8B", EditOrigin::Model, &other),
+        ("the battery on Harbor-8B", EditOrigin::Person, &wanted),
+        (PORT, EditOrigin::Model, &wanted),
+    ] {
+        let end = run(path, by, arguments);
+        assert!(
+            matches!(&end.outcome, ToolOutcome::Failed { text } if text.contains("another run")),
+            "{end:?}"
+        );
+    }
+    let run_alone = ToolRun {
+        call_id: "c1".into(),
+        name: "check_battery".into(),
+        arguments: wanted.clone(),
+        approved: None,
+    };
+    assert!(matches!(place.run(run_alone).outcome, ToolOutcome::Stop { .. }), "nobody agreed");
+    assert!(place.fake.batteries.lock().unwrap().is_empty());
+    let end = run("the battery on Harbor-8B", EditOrigin::Model, &wanted);
+    assert!(matches!(&end.artifacts[..], [Artifact::Check { .. }]), "{end:?}");
+    let request = place.fake.batteries.lock().unwrap().pop().unwrap();
+    assert_eq!(request.target["checkpoint"], json!(folder));
+    assert_eq!(request.params["tests"], json!(["dtype", "predictions"]));
+    assert_eq!(request.writes, [place.folder.path().canonicalize().unwrap().join("results/battery")]);
+    for (wrong, why) in [
+        (json!({}), "missing field `variant`"),
+        (json!({"variant": "Harbor-70B"}), "there are no weights in Harbor-70B"),
+        (json!({"variant": "/etc"}), "there is no variant `/etc`; there are Harbor-8B, Harbor-70B"),
+        (json!({"variant": "Harbor-8B", "max_tokens": 0}), "from 1 to 4096"),
+        (json!({"variant": "Harbor-8B", "manifest": "/x.yaml"}), "unknown field `manifest`"),
+    ] {
+        let said = place.failed("check_battery", wrong);
+        assert!(said.contains(why), "{said}");
     }
 }

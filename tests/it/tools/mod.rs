@@ -27,6 +27,7 @@ use mlxport::hub::data::{Defaults, Keys, Ledger, Matrix};
 use mlxport::port::data::EditReceipt;
 use mlxport::runtime::variants::{self, Evidence};
 use mlxport::tools::check_load::LoadSource;
+use mlxport::tools::services::Estimate;
 use mlxport::tools::{Artifact, Prepared, Registry, Services, ToolContext, ToolEnd, ToolEvent};
 use mlxport::util::blame::{Blame, Report};
 use mlxport::util::sink::{self, Sink};
@@ -43,6 +44,7 @@ struct Fake {
     configs: Mutex<Vec<PathBuf>>,
     loads: Mutex<Vec<LoadSource>>,
     families: Mutex<Vec<FamilyRequest>>,
+    batteries: Mutex<Vec<FamilyRequest>>,
 }
 
 impl Services for Fake {
@@ -99,6 +101,36 @@ impl Services for Fake {
         .boxed()
     }
 
+    fn estimate<'a>(
+        &'a self,
+        request: FamilyRequest,
+        _cancel: CancellationToken,
+    ) -> BoxFuture<'a, Result<Estimate, Report>> {
+        async move {
+            let folder = PathBuf::from(request.target["checkpoint"].as_str().unwrap());
+            if !folder.join("model.safetensors").is_file() {
+                let text = format!("there are no weights in {}", folder.file_name().unwrap().display());
+                return Err(Report::new(Blame::Environment, text));
+            }
+            let words = vec!["135 million parameters: about 4 min".to_string()];
+            Ok(Estimate { seconds: 241.0, memory_gb: 1.25, words })
+        }
+        .boxed()
+    }
+
+    fn battery<'a>(
+        &'a self,
+        request: FamilyRequest,
+        _sink: Sink<Event>,
+        _cancel: CancellationToken,
+    ) -> BoxFuture<'a, Result<RunResult, Report>> {
+        async move {
+            self.batteries.lock().unwrap().push(request);
+            self.check.lock().unwrap().clone()
+        }
+        .boxed()
+    }
+
     fn configs(&self) -> Vec<PathBuf> {
         self.configs.lock().unwrap().clone()
     }
@@ -144,6 +176,7 @@ impl Services for Fake {
             let folder = match scope {
                 EditScope::Lessons => self.checkout.parent().unwrap(),
                 EditScope::Port | EditScope::Test | EditScope::Shared => &self.checkout,
+                EditScope::Run { .. } => panic!("a run writes nothing"),
             };
             std::fs::write(folder.join(&edit.path), &edit.after).unwrap();
             Ok(receipt(&edit.path))
@@ -217,6 +250,7 @@ fn place_for(model_type: &str) -> Place {
         configs: Mutex::default(),
         loads: Mutex::default(),
         families: Mutex::default(),
+        batteries: Mutex::default(),
     });
     let context = ToolContext {
         checkout,

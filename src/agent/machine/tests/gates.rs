@@ -6,7 +6,7 @@ use crate::agent::machine::gates::{Gate, Gates, WAIVED};
 
 fn kept() -> Machine {
     let mut tools = setup().tools;
-    for name in ["read_source", "read_inheritance", "check_twin"] {
+    for name in ["read_source", "read_inheritance", "check_twin", "check_speed", "locate_fault"] {
         let schema = json!({"type": "object", "properties": {}});
         tools.push(ToolSpec { name: name.into(), description: "d".into(), schema, approval: Approval::Auto });
     }
@@ -92,22 +92,25 @@ fn gates_stay_open_in_a_resumed_session() {
 
 #[test]
 fn a_turn_that_ends_with_an_unchecked_edit_says_so() {
-    let ends = |check_after: bool| {
+    let ends = |after: Option<(&str, &str)>| {
         let mut machine = kept();
         machine.step(1, Input::Pin(Pin::new(PinKind::Understanding, "", format!("{WAIVED}test"))));
         assert_eq!(tries(&mut machine, "e1"), None);
         machine.step(1, Input::Proposed { call_id: "e1".into(), result: Ok(proposal("e1")) });
         machine.step(1, Input::Decided { call_id: "e1".into(), decision: Decision::Accept });
         machine.step(1, Input::ToolEnded { call_id: "e1".into(), outcome: done("Written.") });
-        if check_after {
+        if let Some((tool, arguments)) = after {
             let stream = machine.stream().expect("a stream");
-            calls(&mut machine, stream, &[call("k", "check_twin", "{}")]);
+            calls(&mut machine, stream, &[call("k", tool, arguments)]);
             machine.step(1, Input::ToolEnded { call_id: "k".into(), outcome: done("fail") });
         }
         let stream = machine.stream().expect("a stream");
         machine.step(2, text(stream, "It works."));
         machine.step(2, finished(stream)).contains(&Output::Notify(Notice::Unchecked))
     };
-    assert!(ends(false));
-    assert!(!ends(true), "a check with a bad verdict is still a check");
+    assert!(ends(None));
+    assert!(!ends(Some(("check_twin", "{}"))), "a check with a bad verdict is still a check");
+    assert!(!ends(Some(("locate_fault", "{}"))), "it runs the checks anew");
+    assert!(ends(Some(("locate_fault", r#"{"run": "last"}"#))), "an earlier run is only read");
+    assert!(ends(Some(("check_speed", "{}"))), "it judges nothing");
 }

@@ -153,7 +153,7 @@ impl State {
 
     /// Tells the pull request's pane that its counts changed: answers, decisions, edits that wait.
     pub(super) fn tell_pr(&self, ctx: &mut Ctx<'_>) {
-        let waiting = usize::from(self.machine.proposal().is_some());
+        let waiting = usize::from(self.machine.proposal().is_some_and(|edit| edit.scope.is_file()));
         ctx.post(PaneMsg::Pr(pr::Msg::Waiting(waiting)));
     }
 

@@ -99,7 +99,10 @@ pub enum Mode {
 impl Judge {
     pub(super) fn new(proposal: Proposal, now: Millis, mode: Mode) -> Self {
         let hunks = hunks::hunks(&proposal.before, &proposal.after);
-        let rows = rows::rows(&proposal.before, &proposal.after, &hunks);
+        let rows = match proposal.scope.is_file() {
+            true => rows::rows(&proposal.before, &proposal.after, &hunks),
+            false => rows::fact_rows(&proposal.after),
+        };
         let count = |kind| rows.iter().filter(|row| row.kind == kind).count();
         let (added, removed) = (count(DiffKind::Added), count(DiffKind::Removed));
         Self {
@@ -202,6 +205,9 @@ impl Judge {
     }
 
     fn toggle(&mut self) {
+        if !self.proposal.scope.is_file() {
+            return;
+        }
         let hunk = self.rows.get(self.cursor).and_then(|row| row.hunk);
         // Between two hunks the next one is meant.
         let hunk = hunk.or_else(|| self.rows.iter().skip(self.cursor).find_map(|row| row.hunk));
@@ -266,7 +272,7 @@ impl State {
     pub(super) fn accept(&mut self, ctx: &mut Ctx<'_>) {
         let Some(judge) = &self.judge else { return };
         if ctx.now.saturating_sub(judge.since) < SETTLE_MS {
-            return ctx.toast("This edit has just appeared. Press the key again to accept it");
+            return ctx.toast("This has just appeared. Press the key again to accept it");
         }
         if judge.conflict.is_some() {
             return self.accept_conflict(ctx);
@@ -281,6 +287,9 @@ impl State {
 
     pub(super) fn judge_mode(&mut self, mode: Mode, ctx: &mut Ctx<'_>) {
         let Some(judge) = self.judge.as_mut().filter(|judge| judge.mode == Mode::Judging) else { return };
+        if mode != Mode::Reason && !judge.proposal.scope.is_file() {
+            return ctx.toast(A_RUN);
+        }
         if mode == Mode::Editing {
             return self.begin_edit(ctx);
         }
@@ -349,6 +358,9 @@ impl State {
     /// Opens the text in the person's own editor: what is chosen, or what was edited so far.
     pub(super) fn edit_outside(&mut self, ctx: &mut Ctx<'_>) {
         let Some(judge) = &mut self.judge else { return };
+        if !judge.proposal.scope.is_file() {
+            return ctx.toast(A_RUN);
+        }
         if judge.mode != Mode::Editing {
             judge.edited_from = Some(judge.present());
         }
@@ -414,6 +426,9 @@ impl State {
     }
 }
 
+/// Why a run is neither edited nor agreed to by a rule.
+const A_RUN: &str = "A run is asked for each time: a starts it, d declines it";
+
 /// A move within the diff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiffMove {
@@ -426,6 +441,7 @@ pub enum DiffMove {
 /// Counts a decision.
 pub(super) fn count(counts: &mut Counts, proposal: &Proposal, decision: &Decision) {
     match decision {
+        _ if !proposal.scope.is_file() => {}
         Decision::AcceptEdited { after } if *after != proposal.after => counts.edits_changed += 1,
         Decision::Accept | Decision::AcceptEdited { .. } | Decision::AcceptPart { .. } => {
             counts.edits_accepted += 1;

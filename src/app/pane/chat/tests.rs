@@ -132,6 +132,47 @@ pub(crate) fn proposal() -> Proposal {
     }
 }
 
+/// A conversation up to a run that costs and waits for the person.
+pub(crate) fn with_run(size: (u16, u16)) -> Script {
+    let mut script = Script::ready(size, Provider::Endpoint);
+    let mut setup = setup(Provider::Endpoint);
+    setup.tools.iter_mut().for_each(|tool| {
+        (tool.name, tool.approval) = ("check_battery".into(), Approval::Cost);
+    });
+    script.chat(Msg::Ready(Box::new(setup)));
+    script.type_text("does it hold on real weights");
+    script.keys("enter");
+    script.says(1, "I ask for four tests on real weights.");
+    script.calls(1, "b1", "check_battery", r#"{"variant":"SmolLM2-135M"}"#);
+    let run = Proposal {
+        call_id: "b1".into(),
+        title: "run the battery on SmolLM2-135M: about 4 min, 1.2 GB of memory".into(),
+        path: "the battery on SmolLM2-135M".into(),
+        scope: EditScope::Run { seconds: 240 },
+        before: String::new(),
+        after: "checkpoint  /models/SmolLM2-135M\ntests       all; generates as upstream does\n".into(),
+    };
+    script.chat(Msg::Prepared { call_id: "b1".into(), prepared: Prepared::Propose(run) });
+    script.now += 1000;
+    script
+}
+
+#[test]
+fn a_run_is_started_or_declined_and_is_no_edit() {
+    let mut script = with_run((80, 24));
+    for key in ["e", "r", "space"] {
+        script.keys(key);
+        assert_eq!(script.pane().judge.as_ref().map(|judge| judge.mode), Some(super::Mode::Judging), "{key}");
+    }
+    script.effects.clear();
+    script.keys("a");
+    let runs = |effect: &Effect| matches!(effect, Effect::Start(_, AnyJob::Chat(Job::Run { run })) if run.approved.is_some());
+    assert!(script.effects.iter().any(runs), "{:?}", script.effects);
+    script.ends("b1", "check pass", "verdict: pass");
+    assert_eq!(script.app.facts.counts.edits_accepted, 0);
+    assert!(script.pane().written.is_empty());
+}
+
 /// A conversation up to an edit that waits for the person.
 pub(crate) fn with_proposal(size: (u16, u16)) -> Script {
     let mut script = Script::ready(size, Provider::Endpoint);

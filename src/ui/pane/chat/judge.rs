@@ -84,7 +84,8 @@ fn part(left: &mut Rect, rows: u16) -> Rect {
 
 fn title(judge: &Judge, width: u16, theme: &Theme) -> Line<'static> {
     // Tools that count their changes do so in the title.
-    let counts = match judge.proposal.title.contains(" +") && judge.mode != Mode::Editing {
+    let counted = judge.proposal.title.contains(" +") && judge.mode != Mode::Editing;
+    let counts = match counted || !judge.proposal.scope.is_file() {
         true => String::new(),
         false => format!(" +{} −{} ", judge.added, judge.removed),
     };
@@ -103,6 +104,7 @@ fn title(judge: &Judge, width: u16, theme: &Theme) -> Line<'static> {
             format!("{}, as proposed: t goes back to both", judge.proposal.title)
         }
         (_, View::Merge) => format!("{}, on a file that you changed", judge.proposal.title),
+        _ if !judge.proposal.scope.is_file() => format!("{}?", judge.proposal.title),
         _ if all == 1 => format!("{}: accept?", judge.proposal.title),
         _ => match judge.draft.as_ref().and_then(|draft| draft.near.as_ref()) {
             Some((near, _)) => {

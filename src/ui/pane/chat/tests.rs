@@ -7,7 +7,7 @@ use crate::agent::data::{Entry, FailureKind, Message, StreamEvent, StreamFailure
 use crate::app::facts::DemoFacts;
 use crate::app::pane::chat::Provider;
 use crate::app::pane::chat::tests::{
-    Script, three_hunks, with_conflict, with_draft, with_hunks, with_proposal,
+    Script, three_hunks, with_conflict, with_draft, with_hunks, with_proposal, with_run,
 };
 use crate::session::data::Earlier;
 use crate::theme::Theme;
@@ -58,6 +58,12 @@ fn an_empty_conversation() {
 fn an_edit_that_waits() {
     insta::assert_snapshot!("approval_80x24", shown(&with_proposal(SMALL), SMALL));
     insta::assert_snapshot!("approval_200x60", shown(&with_proposal(LARGE), LARGE));
+}
+
+#[test]
+fn a_run_that_costs_waits_with_its_cost() {
+    insta::assert_snapshot!("run_80x24", shown(&with_run(SMALL), SMALL));
+    insta::assert_snapshot!("run_200x60", shown(&with_run(LARGE), LARGE));
 }
 
 #[test]

@@ -215,6 +215,7 @@ impl State {
     /// Watches the file of the proposal that waits, for as long as it waits.
     pub(in crate::app::pane::chat) fn watch_edit(&mut self, ctx: &mut Ctx<'_>) {
         let wanted = self.judge.as_ref().filter(|_| self.ready).map(|judge| &judge.proposal);
+        let wanted = wanted.filter(|proposal| proposal.scope.is_file());
         let wanted = wanted.map(|proposal| (proposal.call_id.clone(), proposal.scope, proposal.path.clone()));
         if wanted.as_ref().map(|(call_id, ..)| call_id) == self.watched.as_ref() {
             return;

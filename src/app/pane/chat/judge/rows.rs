@@ -38,6 +38,8 @@ pub enum DiffKind {
     Was,
     Yours,
     Models,
+    /// What a run is and costs: no line of a file.
+    Fact,
 }
 
 /// Whether a part of a line is what changed in it.
@@ -98,6 +100,12 @@ pub(super) fn code_rows(text: &str, first: usize) -> Vec<DiffRow> {
     lines(text).iter().enumerate().map(row).collect()
 }
 
+/// Makes the rows of what a run is and costs.
+pub(super) fn fact_rows(text: &str) -> Vec<DiffRow> {
+    let row = |line: &&str| DiffRow::plain(DiffKind::Fact, 0, line, None);
+    lines(text).iter().map(row).collect()
+}
+
 pub(super) fn gap(left: usize) -> Option<DiffRow> {
     let text = format!("{left} unchanged line{}", if left == 1 { "" } else { "s" });
     (left > 0).then(|| DiffRow::plain(DiffKind::Gap, 0, &text, None))
@@ -156,6 +164,7 @@ mod tests {
             DiffKind::Removed => '-',
             DiffKind::Gap => '~',
             DiffKind::Was | DiffKind::Yours | DiffKind::Models => '|',
+            DiffKind::Fact => '=',
         };
         plain_rows(before, after)
             .iter()

@@ -198,7 +198,7 @@ fn number(row: &DiffRow) -> String {
 fn sign(row: &DiffRow) -> &'static str {
     match row.kind {
         DiffKind::Head => "@",
-        DiffKind::Same => " ",
+        DiffKind::Same | DiffKind::Fact => " ",
         DiffKind::Added => "+",
         DiffKind::Removed => "-",
         DiffKind::Gap => "⋯",
@@ -240,7 +240,7 @@ fn faint(row: &DiffRow, (width, column): (usize, usize), theme: &Theme) -> Line<
 
 pub fn plain_row(row: &DiffRow, (width, column): (usize, usize), theme: &Theme) -> Line<'static> {
     let (plain, changed) = match row.kind {
-        DiffKind::Same => (theme.text, theme.text),
+        DiffKind::Same | DiffKind::Fact => (theme.text, theme.text),
         DiffKind::Added => (theme.add, theme.add_word),
         DiffKind::Removed => (theme.del, theme.del_word),
         DiffKind::Gap | DiffKind::Head => (theme.hunk, theme.hunk),
