@@ -117,13 +117,14 @@ def test_fused_experts_become_the_parts_that_the_port_reads():
     ("figure", "floor", "wide", "verdict"),
     [
         (1.5e-5, 2.7e-6, 1.0, "suspect"),
-        (1.5e-5, 2.7e-6, 3.0, "pass"),
+        (1.2e-5, 8.9e-6, 3.0, "pass"),  # granite at 259 tokens, right
+        (1.68e-5, 2.4e-6, 3.0, "suspect"),  # longcat_flash, whose epsilon is wrong
         (1.5e-5, 1e-6, 3.0, "suspect"),
-        (4e-5, 8e-6, 3.0, "suspect"),
+        (4e-5, 1.2e-5, 3.0, "suspect"),
         (0.9e-5, 2.7e-6, 1.0, "pass"),
     ],
 )
-def test_the_bar_gives_way_only_where_asked_within_ten_floors_and_to_three_times(
+def test_the_bar_gives_way_only_where_asked_within_four_floors_and_to_three_times(
     figure, floor, wide, verdict
 ):
     assert by_floor(figure, floor, (1e-5, 1e-3), wide) == verdict

@@ -7,8 +7,10 @@ from typing import Any
 
 ORDER = ("pass", "suspect", "fail")
 FLOOR_PASS, FLOOR_SUSPECT = 10.0, 100.0
-# For changed configs and long prompts, which amplify rounding more than the twin they are judged by.
-WIDE = 3.0
+# Changed configs and long prompts may amplify rounding until the floor itself is near the bar. There the bar
+# gives way, but only where the floor explains the figure: right ports keep within 4 floors, and the two wrong
+# epsilons that a relief to 10 floors hid were at 5.3 and 8.7.
+WIDE, NEAR = 3.0, 4.0
 
 
 def worst(verdicts: list[str]) -> str:
@@ -43,8 +45,8 @@ def by_floor(figure: float, floor: float, bars: tuple[float, float], wide: float
 
     Floor: pass up to 10 times, suspect up to 100, fail above. The verdict is the worse of floor and bar, with
     one relief: above 100 times the floor but within the absolute pass bar is suspect, not fail: so small
-    a difference alone does not prove a fault. `wide`: how far the pass bar gives way within 10 times the
-    floor. `exact` gives no way: a wrong epsilon showed just there.
+    a difference alone does not prove a fault. `wide`: how far the pass bar gives way within 4 times the
+    floor; `exact` gives no way.
     """
     absolute = by_bar(figure, bars)
     if floor <= 0 or not math.isfinite(floor):
@@ -52,7 +54,7 @@ def by_floor(figure: float, floor: float, bars: tuple[float, float], wide: float
     relative = by_bar(figure / floor, (FLOOR_PASS, FLOOR_SUSPECT))
     if relative == "fail" and absolute == "pass":
         return "suspect"
-    if relative == "pass" and figure <= wide * bars[0]:
+    if figure <= NEAR * floor and figure <= wide * bars[0]:
         return "pass"
     return ORDER[max(ORDER.index(relative), ORDER.index(absolute))]
 
