@@ -70,6 +70,22 @@ def test_settings_by_layer_have_numbers_for_keys():
     assert mends._inner_nulls(by_layer) == {**by_layer, "head_dim": 32}
 
 
+def test_a_list_of_layers_is_kept_within_those_that_are_left():
+    said = "`adapter_config.vision_feature_layer` [24, 18] must index the 4 layers of `vision_config`."
+    small = {"adapter_config": {"vision_feature_layer": [24, 18], "width": 8}}
+    _, config = next(mends.by_words("molmo2", small, said))
+    assert config == {"adapter_config": {"vision_feature_layer": [0, 2], "width": 8}}
+    assert list(mends.by_words("molmo2", small, said.replace("[24, 18]", "[24, 19]"))) == []
+
+
+def test_a_list_that_the_class_leaves_null_is_tried_empty():
+    said = "transformers cannot build the twin: TypeError: object of type 'NoneType' has no len()"
+    small = {"deepstack_layer_map": None, "downsample_rate": None}
+    note, config = list(mends.by_words("granite4_vision", small, said))[-1]
+    assert config == {"deepstack_layer_map": [], "downsample_rate": None}
+    assert note.startswith("deepstack_layer_map empty")
+
+
 def test_a_rope_gets_the_sections_that_the_code_has():
     said = (
         "split_with_sizes expects split_sizes to sum exactly to 12 (input), but got split_sizes=[16, 24, 24]"

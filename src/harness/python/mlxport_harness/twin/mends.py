@@ -23,6 +23,8 @@ _EQUAL = re.compile(
     f"{_PLACE} (?:must|should|has to|needs to) (?:equal|match|be equal to|be the same as) {_PLACE}"
 )
 _SPLIT = re.compile(r"sum exactly to (\d+) .*split_sizes=\[([\d, ]+)\]")
+# "`adapter_config.vision_feature_layer` [24, 18] must index the 4 layers of `vision_config`."
+_INDEX = re.compile(r"`((?:\w+\.)*\w+)` \[([\d, -]+)\] must index the (\d+) ")
 _ABSENT = re.compile(r"'(\w+)' object has no attribute '(\w+)'")
 
 
@@ -63,15 +65,32 @@ def by_words(model_type: str, small: Config, said: str) -> Iterator[tuple[str, C
     if split:
         sections = [int(size) for size in split[2].split(",")]
         yield from _sections(small, sections, int(split[1]))
+    index = _INDEX.search(said)
+    if index:
+        layers_, count = [int(n) for n in index[2].split(",")], int(index[3])
+        changed = _at(small, index[1].split("."), layers_, [n % count for n in layers_])
+        if changed is not None:
+            yield f"{index[1]} within {count} layers", changed
     if "None" in said or any(f"KeyError: '{kind}'" in said for kind in kinds_of(model_type)):
         yield from _nulls(model_type, small)
     if "None" in said:
         filled = _inner_nulls(small)
         if filled != small:
             yield "values where the class's default is null", filled
+    if "'NoneType' has no len()" in said or "'NoneType' object is not iterable" in said:
+        lists = {k: [] for k in _declared_lists(model_type) if k in small and small[k] is None}
+        if lists:
+            yield f"{' and '.join(lists)} empty, which the class leaves null", {**small, **lists}
 
 
-def _at(config: Config, path: list[str], said: int, value: int) -> Config | None:
+def _declared_lists(model_type: str) -> list[str]:
+    from transformers import CONFIG_MAPPING
+
+    fields = getattr(CONFIG_MAPPING[model_type], "__dataclass_fields__", {})
+    return [name for name, field in fields.items() if re.search(r"\blist\b", str(field.type))]
+
+
+def _at(config: Config, path: list[str], said: Any, value: Any) -> Config | None:
     """The config with another value at a path that holds what was said; a bare name may be a part's own."""
     *outer, key = path
     for first in [outer, *([k] for k in config if not outer and k.endswith("_config"))]:
