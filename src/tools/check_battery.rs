@@ -152,6 +152,7 @@ fn shown(args: &Args, folder: &str, found: &Estimate, desk: &Desk) -> String {
     ];
     // The figures must be readable on a narrow screen.
     lines.extend(found.words.iter().flat_map(|words| words.split("; ").map(str::to_string)));
-    lines.push("It is a job of its own: it goes on when mlxport is closed; an interrupt stops it.".into());
+    lines.push("It is a job of its own and goes on when mlxport is closed;".into());
+    lines.push("an interrupt stops it, what is finished stays.".into());
     lines.iter().map(|line| one_line(line) + "\n").collect()
 }

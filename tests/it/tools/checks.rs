@@ -282,7 +282,7 @@ fn a_battery_is_shown_with_its_cost_and_runs_as_it_was_agreed_to() {
         format!(
             "checkpoint  {}\nport        mlx_lm/models/arcee.py, as it is saved when it starts\n\
              tests       dtype, predictions; generates at most 8 tokens\n135 million parameters: about 4 min\n\
-             It is a job of its own: it goes on when mlxport is closed; an interrupt stops it.\n",
+             It is a job of its own and goes on when mlxport is closed;\nan interrupt stops it, what is finished stays.\n",
             folder.display()
         )
     );
