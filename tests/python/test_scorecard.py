@@ -126,7 +126,8 @@ def test_time_that_ran_out_is_no_answer_and_kills_nothing(tmp_path):
     store = Store(tmp_path / "rows.jsonl")
     store.add({"key": "late", **slow})
     store.add({"key": "wrong", **wrong})
-    assert store.get("late", "full") is None and store.get("wrong", "full")
+    store.add({"key": "lost", **lost})
+    assert store.get("late", "full") is store.get("lost", "full") is None and store.get("wrong", "full")
 
 
 def test_own_port_lists_what_no_check_would_have_caught(tmp_path, work):

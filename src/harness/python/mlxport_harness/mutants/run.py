@@ -46,7 +46,8 @@ class Store:
         row = self.rows.get(key)
         whole = row and (row["plan"] in (plan_name, "full") or row["fail"])
         # What gave no answer is asked again: the machine may have been busy.
-        return row if row and whole and (row["fail"] or not row["unanswered"]) else None
+        silent = row and not row["fail"] and (row["unanswered"] or row["failure"])
+        return row if whole and not silent else None
 
     def add(self, row: Row) -> None:
         self.rows[row["key"]] = row
