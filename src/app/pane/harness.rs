@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::source;
 use super::{Ctx, Pane, PaneId, Used};
 use crate::app::action::{Binding, row};
+use crate::app::facts::VerdictFacts;
 use crate::app::job::JobKind;
 use crate::app::key::{Code, Key, Mouse, MouseKind};
 use crate::app::msg::PaneMsg;
@@ -170,6 +171,16 @@ pub struct State {
     unpinned: Option<String>,
     ready: bool,
     sha: Option<String>,
+    /// What each family said last, the newest first.
+    judged: Vec<Judged>,
+}
+
+/// The last verdict of a family of checks, and the port that it is of.
+#[derive(Clone, Debug)]
+struct Judged {
+    family: String,
+    sha: Option<String>,
+    facts: VerdictFacts,
 }
 
 impl State {

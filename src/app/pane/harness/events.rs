@@ -1,6 +1,6 @@
 //! What a run says, taken into rows, status line, log and session.
 
-use super::{By, Last, Mark, Row, Running, State};
+use super::{By, Judged, Last, Mark, Row, Running, State};
 use crate::app::facts::VerdictFacts;
 use crate::app::pane::{Ctx, chat, configs, source};
 use crate::app::{PaneId, PaneMsg};
@@ -63,8 +63,18 @@ impl State {
         self.settle();
         self.selected = 0;
         if evidence == Evidence::Current {
-            ctx.facts.verdict = Some(verdict(&run.result));
+            self.judge(&run.result, ctx);
         }
+    }
+
+    /// Tells the worst of what each family said last of this port: one that passes does not hide another that fails.
+    fn judge(&mut self, result: &RunResult, ctx: &mut Ctx<'_>) {
+        let sha = self.sha.clone();
+        self.judged.retain(|judged| judged.sha == sha && judged.family != result.family);
+        let (family, facts) = (result.family.clone(), verdict(result));
+        self.judged.insert(0, Judged { family, sha, facts });
+        let worst = self.judged.iter().min_by_key(|judged| judged.facts.pass);
+        ctx.facts.verdict = worst.map(|judged| judged.facts.clone());
     }
 
     /// Adds a line to the log.
@@ -117,7 +127,7 @@ impl State {
         self.remember(&result, (seconds, latency, Evidence::Current), sha);
         self.settle();
         self.run = Some(Box::new(self.stored(&result, seconds, ctx)));
-        ctx.facts.verdict = Some(verdict(&result));
+        self.judge(&result, ctx);
         ctx.post(PaneMsg::Chat(chat::Msg::Checked(Box::new(result.clone()))));
         self.mark_source(ctx);
         self.lead(&result, ctx);

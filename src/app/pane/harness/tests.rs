@@ -118,6 +118,33 @@ fn a_save_starts_a_run_and_its_verdict_carries_the_measured_latency() {
 }
 
 #[test]
+fn a_family_that_passes_does_not_hide_another_that_fails() {
+    let mut app = bench();
+    post(&mut app, 0, Msg::PortSaved { at: 0 });
+    play(&mut app, (2, 0, 100), "a", failed_run());
+    let said = |app: &App| app.facts.verdict.clone().expect("a verdict").run_id;
+    let load = |app: &mut App, id: &str, verdict| {
+        let result = RunResult { family: "load".into(), ..result(id, verdict, Vec::new()) };
+        let (run_id, model_type, port_sha256) = (id.to_string(), "arcee".to_string(), Some("a".to_string()));
+        for event in [
+            Event::Started { run_id, model_type, checks: Vec::new(), port_sha256 },
+            Event::Finished { result: Box::new(result), seconds: 0.1 },
+        ] {
+            post(app, 200, Msg::ToolEvent(Box::new(event)));
+        }
+    };
+    load(&mut app, "r2", Verdict::Pass);
+    assert_eq!(said(&app), "r1", "the twin fails still");
+    load(&mut app, "r3", Verdict::Fail);
+    assert_eq!(said(&app), "r3", "of two that fail the newer one");
+    load(&mut app, "r4", Verdict::Pass);
+    press(&mut app, 700, 'r');
+    let passed = result("r5", Verdict::Pass, vec![record(CheckId::EXACT, "std 1.0", CheckVerdict::Pass)]);
+    play(&mut app, (3, 800, 900), "a", passed);
+    assert_eq!(said(&app), "r5");
+}
+
+#[test]
 fn rerunning_what_failed_leaves_the_others_and_says_that_they_are_older() {
     let mut app = bench();
     press(&mut app, 0, 'r');
