@@ -204,7 +204,8 @@ impl Judge {
 
     fn proposal_of(&self, before: String, after: String) -> Proposal {
         let proposal = &self.proposal;
-        let verb = proposal.title.split(' ').next().unwrap_or("edit");
+        // What was to be a new file is there by now.
+        let verb = if before.is_empty() { "create" } else { "edit" };
         let (added, removed) = crate::util::text::line_changes(&before, &after);
         let title = format!("{verb} {} +{added} -{removed}", proposal.path);
         Proposal { title, before, after, ..proposal.clone() }
