@@ -40,6 +40,9 @@ pub struct Args {
     /// Processes at once
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     jobs: u32,
+    /// Seconds for one judgement; over it there is no answer, which counts as no kill
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..))]
+    timeout: u32,
     /// Print the tables of docs/MUTANTS.md
     #[arg(long)]
     markdown: bool,
@@ -58,6 +61,7 @@ pub fn run(args: Args, common: &Common) -> Result<ExitCode, Report> {
         .flag("--since", args.since)
         .flag("--plan", Some(args.plan))
         .flag("--jobs", Some(args.jobs))
+        .flag("--timeout", Some(args.timeout))
         .when("--markdown", args.markdown)
         .work("mutants")
         .run(common)
