@@ -9,6 +9,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::util::blame::{Blame, Explain};
+use crate::util::front;
 use crate::util::fs::{FsError, read_text};
 
 static OURS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts/recipe");
@@ -17,7 +18,6 @@ static OURS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts/recipe");
 const LONGEST: usize = 4000;
 /// The longest text of the person's own in place of one of ours.
 const LONGEST_TEXT: usize = 20_000;
-const FENCE: &str = "+++";
 
 /// One piece of knowledge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,20 +143,14 @@ pub fn own_text(path: &Path) -> Result<String, RecipeError> {
 }
 
 fn parse(path: &Path, text: &str) -> Result<Fragment, RecipeError> {
-    let wrong = |what: &str| RecipeError::Malformed { path: path.to_path_buf(), what: what.to_string() };
-    let rest = text.trim_start().strip_prefix(FENCE).ok_or_else(|| wrong("it does not begin with +++"))?;
-    let (head, body) = rest.split_once("\n+++").ok_or_else(|| wrong("its head has no closing +++"))?;
-    let head: Head = toml::from_str(head).map_err(|error| wrong(error.message()))?;
+    let wrong = |what: String| RecipeError::Malformed { path: path.to_path_buf(), what };
+    let (head, text) = front::read::<Head>(text).map_err(wrong)?;
     let when = match (head.always, head.config) {
         (true, keys) if keys.is_empty() => When::Always,
         (false, keys) if !keys.is_empty() => When::Config(keys),
-        _ => return Err(wrong("it needs either always = true or config = [keys]")),
+        _ => return Err(wrong("it needs either always = true or config = [keys]".into())),
     };
-    let text = body.trim().to_string();
-    let length = text.chars().count();
-    if length == 0 || length > LONGEST {
-        return Err(wrong(&format!("its text has {length} characters; 1 to {LONGEST} are allowed")));
-    }
+    front::within(&text, LONGEST).map_err(wrong)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Fragment { name, title: head.title, source: head.source, when, text })
 }

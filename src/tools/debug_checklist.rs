@@ -15,6 +15,7 @@ use super::def::{Class, Desk, Told, ToolDef, Work};
 use super::error::ToolError;
 use super::{args, bound, runs, told};
 use crate::harness::data::{RunResult, Verdict};
+use crate::util::front;
 use crate::util::fs::read_text;
 use crate::util::text::one_line;
 
@@ -88,14 +89,9 @@ static LISTS: LazyLock<Vec<List>> = LazyLock::new(|| {
 });
 
 fn parse(name: &str, text: &str) -> Result<List, String> {
-    let rest = text.trim_start().strip_prefix("+++").ok_or("it does not begin with +++")?;
-    let (head, body) = rest.split_once("\n+++").ok_or("its head has no closing +++")?;
-    let head: Head = toml::from_str(head).map_err(|error| error.message().to_string())?;
-    let (text, length) = (body.trim().to_string(), body.trim().chars().count());
-    match (1..=LONGEST).contains(&length) {
-        true => Ok(List { name: name.into(), head, text }),
-        false => Err(format!("its text has {length} characters; 1 to {LONGEST} are allowed")),
-    }
+    let (head, text) = front::read(text)?;
+    front::within(&text, LONGEST)?;
+    Ok(List { name: name.into(), head, text })
 }
 
 /// Reads the person's own lists, by name: one of ours is replaced, another is added. What is no list is told, and ours

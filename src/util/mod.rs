@@ -3,6 +3,7 @@
 
 pub mod blame;
 pub mod detached;
+pub mod front;
 pub mod fs;
 pub mod http;
 pub mod id;
