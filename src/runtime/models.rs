@@ -214,7 +214,8 @@ impl Models {
         if let Some(context) = known.get(&key) {
             return *context;
         }
-        let listed = who.client.list_models().await.ok()?;
+        // One that lists nothing is not asked again before each request.
+        let listed = who.client.list_models().await.unwrap_or_default();
         let context = listed.into_iter().find(|model| model.id == who.model).and_then(|model| model.context);
         known.insert(key, context);
         context

@@ -239,3 +239,19 @@ async fn the_size_of_the_context_is_the_profiles_or_what_the_endpoint_lists_aske
     assert_eq!(server.lists(), 2, "once for each model that a profile leaves open");
     assert_eq!(server.problems(), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn an_endpoint_that_lists_nothing_is_asked_once_for_the_size_of_the_context() {
+    let server = Server::start(Some(KEY), Vec::new()).await;
+    let home = tempfile::tempdir().expect("a temporary folder");
+    config(home.path(), &format!("[profiles.shut]\nbase_url = \"{}\"\n", server.base_url));
+    let flags = Flags { home: Some(home.path().into()), ..Flags::default() };
+    let settings = Settings::load(flags, &Env::of([("HOME", "/nowhere")])).expect("settings");
+    let models = Models::new(settings.clone());
+    let who = models.open(settings.profile("shut/b").expect("a profile"), &discard()).await;
+    let who = who.expect("an endpoint");
+    for _ in 0..2 {
+        assert_eq!(models.context(&who).await, None);
+    }
+    assert_eq!(server.lists(), 1);
+}
